@@ -1,0 +1,191 @@
+"""Every way an item can fail: one table, from which docs/failures.md is generated.
+
+A code is stable: clients branch on it. `retryable` says whether trying again can help, and so whether
+Thresher itself tries again; `billed` whether the attempt is charged; `remedy` is a sentence for a person.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FailureCode(StrEnum):
+    """The stable codes, in the order of an item's way through the pipeline."""
+
+    INVALID_URL = "invalid_url"
+    BLOCKED_ADDRESS = "blocked_address"
+    ROBOTS_DISALLOWED = "robots_disallowed"
+    DNS_NOT_FOUND = "dns_not_found"
+    DNS_FAILED = "dns_failed"
+    CONNECT_REFUSED = "connect_refused"
+    CONNECT_TIMEOUT = "connect_timeout"
+    TLS_ERROR = "tls_error"
+    TIMEOUT = "timeout"
+    MALFORMED_RESPONSE = "malformed_response"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    TOO_LARGE = "too_large"
+    DECOMPRESSION_BOMB = "decompression_bomb"
+    BAD_ENCODING = "bad_encoding"
+    RATE_LIMITED = "rate_limited"
+    HTTP_4XX = "http_4xx"
+    HTTP_5XX = "http_5xx"
+    UNSUPPORTED_CONTENT = "unsupported_content"
+    CONVERSION_FAILED = "conversion_failed"
+    CONVERSION_LIMIT = "conversion_limit"
+    WORKER_LOST = "worker_lost"
+    DEADLINE = "deadline"
+    CANCELLED = "cancelled"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class FailureKind:
+    """What a code means. `meaning` and `remedy` are sentences for a person."""
+
+    meaning: str
+    retryable: bool
+    remedy: str
+    billed: bool = False
+
+
+FAILURES: dict[FailureCode, FailureKind] = {
+    FailureCode.INVALID_URL: FailureKind(
+        "A redirect led to something that is not an http or https URL.",
+        False,
+        "Check where the page redirects to; Thresher fetches http and https only.",
+    ),
+    FailureCode.BLOCKED_ADDRESS: FailureKind(
+        "The host resolves to an address that is not on the public internet.",
+        False,
+        "If the target is yours, add its network to THRESHER_FETCH_ALLOW.",
+    ),
+    FailureCode.ROBOTS_DISALLOWED: FailureKind(
+        "The site's robots.txt disallows this path for Thresher's user agent.",
+        False,
+        "Ask the site's owner, or leave the page out.",
+    ),
+    FailureCode.DNS_NOT_FOUND: FailureKind(
+        "The host name does not exist.",
+        False,
+        "Check the spelling of the host.",
+    ),
+    FailureCode.DNS_FAILED: FailureKind(
+        "The host name could not be resolved: the name server failed or did not answer.",
+        True,
+        "Try again later; if every host fails, check the resolver of the machine that runs Thresher.",
+    ),
+    FailureCode.CONNECT_REFUSED: FailureKind(
+        "The server refused or reset the connection.",
+        True,
+        "Try again later; the server may be down or may not accept this client.",
+    ),
+    FailureCode.CONNECT_TIMEOUT: FailureKind(
+        "No connection was established in time.",
+        True,
+        "Try again later; the server may be down or unreachable from here.",
+    ),
+    FailureCode.TLS_ERROR: FailureKind(
+        "The TLS handshake failed; the detail says why.",
+        False,
+        "Check the site's certificate; a private authority can be trusted with THRESHER_EXTRA_CA.",
+    ),
+    FailureCode.TIMEOUT: FailureKind(
+        "The response did not finish within the attempt's time limit.",
+        True,
+        "Try again later, or raise THRESHER_ATTEMPT_TIMEOUT.",
+    ),
+    FailureCode.MALFORMED_RESPONSE: FailureKind(
+        "The server's answer was not valid HTTP, or ended before it was complete.",
+        True,
+        "Try again later; if it stays, the server is broken.",
+    ),
+    FailureCode.TOO_MANY_REDIRECTS: FailureKind(
+        "The page redirected more often than the limit.",
+        False,
+        "Open the URL in a browser: it probably redirects in a circle.",
+    ),
+    FailureCode.TOO_LARGE: FailureKind(
+        "The body is larger than the limit.",
+        False,
+        "Raise THRESHER_MAX_BODY_BYTES if the page is wanted.",
+    ),
+    FailureCode.DECOMPRESSION_BOMB: FailureKind(
+        "The body decompresses to more than the limit.",
+        False,
+        "Raise THRESHER_MAX_DECODED_BYTES only if you trust the site.",
+    ),
+    FailureCode.BAD_ENCODING: FailureKind(
+        "The body is not in the content encoding that the server declared.",
+        False,
+        "The server is broken for this page; nothing to do on this side.",
+    ),
+    FailureCode.RATE_LIMITED: FailureKind(
+        "The site asked for fewer requests (429, or 503 with Retry-After).",
+        True,
+        "Retry later, with fewer pages of this host at a time.",
+    ),
+    FailureCode.HTTP_4XX: FailureKind(
+        "The server answered with a client error; http_status says which.",
+        False,
+        "Check the URL: 404 and 410 mean that the page is gone, 401 and 403 that it is not public.",
+    ),
+    FailureCode.HTTP_5XX: FailureKind(
+        "The server answered with a server error; http_status says which.",
+        True,
+        "Try again later.",
+    ),
+    FailureCode.UNSUPPORTED_CONTENT: FailureKind(
+        "The content is of a type that Thresher does not convert; the detail names it.",
+        False,
+        "Leave it out, or fetch it with another tool.",
+    ),
+    FailureCode.CONVERSION_FAILED: FailureKind(
+        "The page could not be converted.",
+        False,
+        "Please report the page: a page that a browser shows should convert.",
+    ),
+    FailureCode.CONVERSION_LIMIT: FailureKind(
+        "Converting the page exceeded a limit of time, memory or output; the detail says which.",
+        False,
+        "Raise the limit that the detail names, if the page is wanted.",
+    ),
+    FailureCode.WORKER_LOST: FailureKind(
+        "Worker processes died repeatedly while this item was in hand.",
+        False,
+        "Look at the workers' log; the page may be one that kills them. Please report it.",
+    ),
+    FailureCode.DEADLINE: FailureKind(
+        "The item, or its batch, reached its deadline before it was done.",
+        True,
+        "Retry it; give the batch more time, or ask less of a slow host at once.",
+    ),
+    FailureCode.CANCELLED: FailureKind(
+        "The batch was cancelled before this item was done.",
+        True,
+        "Retry it if it is wanted after all.",
+    ),
+    FailureCode.INTERNAL: FailureKind(
+        "Thresher failed at this item; the log has the details under the item's id.",
+        True,
+        "Retry it; if it stays, please report it.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failure: its code, and a sentence with the particulars (never an internal address, never a secret)."""
+
+    code: FailureCode
+    detail: str
+
+    @property
+    def kind(self) -> FailureKind:
+        return FAILURES[self.code]
+
+
+class ItemFailed(Exception):
+    """Raised anywhere in the pipeline where the cause is first known; carries the failure of the attempt."""
+
+    def __init__(self, code: FailureCode, detail: str = "") -> None:
+        super().__init__(code, detail)
+        self.failure = Failure(code, detail or FAILURES[code].meaning)

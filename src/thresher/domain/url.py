@@ -1,0 +1,88 @@
+"""The one URL parser (WHATWG, by ada), and what politeness needs to know of a URL.
+
+Nothing else in Thresher takes a URL apart. A parsed URL's `href` is what is fetched, shown and stored.
+"""
+
+import functools
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+
+import ada_url
+import tldextract
+
+BUCKETS = 1024  # politeness buckets; at most one running shard in each, so at most this many shards run at once
+
+# The snapshot of the public suffix list in the package; nothing is downloaded.
+_suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=False)
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class InvalidUrl(ValueError):
+    """The text is not an http or https URL; the message says why, in words for the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A parsed http(s) URL. `host` is punycode, or an address (IPv6 without brackets); `href` has no fragment removed."""
+
+    href: str
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def origin(self) -> str:
+        """scheme://host[:port], the key of robots.txt and of connection limits."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = _DEFAULT_PORTS[self.scheme] == self.port
+        return f"{self.scheme}://{host}" if default else f"{self.scheme}://{host}:{self.port}"
+
+
+def parse(text: str, base: str | None = None) -> Url:
+    """Parse `text`, against `base` if given, as a browser would.
+
+    Raises InvalidUrl for what is no URL, for other schemes, and for a URL with a user name or password: a
+    credential in a URL would travel through logs and answers.
+    """
+    try:
+        parsed = ada_url.URL(text, base=base) if base else ada_url.URL(text)
+    except ValueError:
+        raise InvalidUrl("not a valid absolute URL" if base is None else "not a valid URL") from None
+    scheme = parsed.protocol.removesuffix(":")
+    if scheme not in _DEFAULT_PORTS:
+        raise InvalidUrl(f"the scheme must be http or https, not {scheme[:20]!r}")
+    if parsed.username or parsed.password:
+        raise InvalidUrl("a URL must not contain a user name or password")
+    host = parsed.hostname.removeprefix("[").removesuffix("]")
+    if not host:
+        raise InvalidUrl("the URL has no host")
+    port = int(parsed.port) if parsed.port else _DEFAULT_PORTS[scheme]
+    if port == 0:
+        raise InvalidUrl("the port must not be 0")
+    return Url(parsed.href, scheme, host, port)
+
+
+def is_address(host: str) -> bool:
+    """Whether a parsed host is an IP address literal."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=65_536)
+def site(host: str) -> str:
+    """The registrable domain of a host; an address, or a name without one, is its own site."""
+    if is_address(host):
+        return host
+    return _suffixes(host).top_domain_under_public_suffix or host
+
+
+@functools.lru_cache(maxsize=65_536)
+def bucket(host: str) -> int:
+    """The politeness bucket of a host, 0 to BUCKETS - 1: the same for every host of a site, on every machine."""
+    digest = hashlib.blake2s(site(host).encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") % BUCKETS

@@ -1,0 +1,193 @@
+"""Every setting: its default, its unit, its reason. docs/settings.md is generated from this module.
+
+Precedence: command-line flag, environment (`THRESHER_<NAME>`), TOML file (`THRESHER_CONFIG`), default. Frozen after
+the start; what a process needs is passed to it, nothing reads the environment later.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+StrList = Annotated[tuple[str, ...], NoDecode]
+
+KIB, MIB, GIB = 2**10, 2**20, 2**30
+
+
+def default_data_dir() -> Path:
+    """Where data lives unless told otherwise: /var/lib/thresher for root, the user's own data folder for others."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/thresher")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "thresher"
+
+
+class Settings(BaseSettings):
+    """All settings. Lists are written with commas in the environment, as arrays in TOML."""
+
+    model_config = SettingsConfigDict(env_prefix="THRESHER_", frozen=True, extra="ignore", populate_by_name=True)
+
+    # -- where things are
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder of the embedded database, the packs and the run-time files. Created with mode 0700.",
+    )
+    database_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("DATABASE_URL", "THRESHER_DATABASE_URL", "database_url"),
+        description="PostgreSQL to use (`postgresql://...`). Unset: the embedded one, under the data dir.",
+    )
+    blob_url: str | None = Field(
+        None, description="Where packs are stored: `file:///path` or `s3://bucket/prefix`. Unset: under the data dir."
+    )
+    database_os_user: str | None = Field(
+        None,
+        description="Only as root: the unprivileged user that runs the embedded PostgreSQL, which refuses to run as root. "
+        "Unset: the first of thresher, postgres, nobody that exists.",
+    )
+
+    # -- the server
+    host: str = Field(
+        "127.0.0.1", description="Address the API listens on. Loopback by default: opening it is a decision."
+    )
+    port: int = Field(8080, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    public_url: str | None = Field(
+        None, description="The base URL that clients see, for links in answers. Unset: the request's own."
+    )
+    bootstrap_key: str | None = Field(
+        None, description="An API key that exists from the first start. Unset: the first start prints a new one, once."
+    )
+    workers: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=0,
+        le=256,
+        description="Worker processes of `thresher serve`. One per core: conversion is CPU work.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What is logged, to standard error."
+    )
+    items_object: Literal["list", "batch"] = Field(
+        "list", description="The `object` member of the items reply, for clients that compare it."
+    )
+
+    # -- limits of a request
+    max_items: int = Field(10_000, ge=1, le=1_000_000, description="Items in one create request.")
+    max_request_bytes: int = Field(64 * MIB, ge=KIB, description="Bytes in one request body.")
+    max_url_bytes: int = Field(8 * KIB, ge=256, description="Bytes in one URL.")
+    max_custom_id_bytes: int = Field(4096, ge=1, description="Bytes in one custom_id.")
+    max_page: int = Field(
+        1000, ge=1, description="Items in one page of the items reply; a larger `limit` is cut to it."
+    )
+    default_page: int = Field(100, ge=1, description="Items in a page when the request has no `limit`.")
+
+    # -- fetching
+    user_agent: str = Field(
+        "Thresher/0.1 (+https://github.com/thresher/thresher)", description="The honest user agent, sent to every site."
+    )
+    fetch_allow: StrList = Field(
+        (),
+        description="Networks (CIDR) or hosts that pages may be fetched from although they are not on the public internet.",
+    )
+    webhook_allow: StrList = Field((), description="The same for webhooks.")
+    connect_to: StrList = Field(
+        (),
+        description="`HOST:PORT=ADDRESS:PORT` pairs, like curl's --connect-to; `*` matches any host. The target must be in the allow-list of the request's purpose.",
+    )
+    extra_ca: Path | None = Field(
+        None, description="PEM file of certificate authorities to trust besides the system's."
+    )
+    connections_per_host: int = Field(
+        4, ge=1, le=64, description="Requests under way at one host in the whole cluster."
+    )
+    fetches_per_worker: int = Field(128, ge=1, description="Requests under way in one worker process.")
+    connect_timeout: float = Field(10.0, gt=0, description="Seconds to resolve, connect and shake hands, per hop.")
+    attempt_timeout: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds for one attempt at an item: every redirect, the whole body, and its conversion.",
+    )
+    max_redirects: int = Field(10, ge=0, description="Redirects followed in one attempt.")
+    max_body_bytes: int = Field(20 * MIB, ge=KIB, description="Bytes of a body as it comes over the wire.")
+    max_decoded_bytes: int = Field(64 * MIB, ge=KIB, description="Bytes of a body after decompression.")
+
+    # -- converting
+    convert_timeout: float = Field(
+        20.0, gt=0, description="Seconds for converting one page, after which the converter child is replaced."
+    )
+    convert_memory_bytes: int = Field(
+        1 * GIB,
+        ge=256 * MIB,
+        description="Address space that a converter child may use beyond what it has at its start.",
+    )
+    max_output_bytes: int = Field(64 * MIB, ge=KIB, description="Bytes of all that is made of one page.")
+
+    # -- the life of a batch
+    retries: int = Field(3, ge=0, le=10, description="Further attempts after a failure that a retry can help.")
+    item_timeout: float = Field(600.0, gt=0, description="Seconds from an item's first dispatch to its forced end.")
+    batch_timeout: float = Field(86_400.0, gt=0, description="Seconds from a batch's creation to its forced end.")
+    retention: float = Field(30 * 86_400.0, gt=0, description="Seconds that a finished batch is kept.")
+    shard_size: int = Field(
+        100,
+        ge=1,
+        le=1000,
+        description="Items in a shard, the unit that a worker claims: 50 to 200 keeps the queue small and slices short.",
+    )
+    shards_per_worker: int = Field(16, ge=2, description="Shards that a worker process holds at a time.")
+    slice_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="Seconds after which a worker hands the rest of a shard back, so that others get a turn.",
+    )
+    heartbeat: float = Field(10.0, gt=0, description="Seconds of silence after which a worker's shards are taken over.")
+    max_starts: int = Field(
+        3,
+        ge=1,
+        description="Times a shard may be taken over from dead workers before it is halved to find the item that kills them.",
+    )
+    settle_items: int = Field(64, ge=1, le=1000, description="Finished items that are written together.")
+    settle_seconds: float = Field(
+        0.1, gt=0, description="Seconds that a finished item waits at most for others to be written with."
+    )
+    reconcile_seconds: float = Field(
+        60.0, gt=0, description="Seconds between two runs of the reconciler, which repairs and enforces deadlines."
+    )
+    stop_grace: float = Field(
+        10.0,
+        gt=0,
+        description="Seconds that workers have, after SIGTERM or a batch's cancel, to end what is under way.",
+    )
+
+    @field_validator("fetch_allow", "webhook_allow", "connect_to", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = os.environ.get("THRESHER_CONFIG")
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        return (*sources, TomlConfigSettingsSource(settings_cls, Path(file))) if file else sources
+
+    @property
+    def packs_url(self) -> str:
+        """The blob store's URL, resolved: `file://` under the data dir unless set."""
+        return self.blob_url or (self.data_dir / "blobs").as_uri()
