@@ -1,0 +1,58 @@
+"""Connections to PostgreSQL: how they are made, and what every one of them is set to.
+
+Plain SQL on asyncpg. A transaction is opened where a module's public function begins and committed where it
+ends; nothing else commits.
+"""
+
+from typing import Any
+
+import asyncpg
+import orjson
+
+SCHEMA = "thresher"  # our tables; the queue library's live in a schema of their own (storage/queue.py)
+
+Connection = asyncpg.Connection[asyncpg.Record]
+
+# jit: plans here run for milliseconds, compiling them takes a hundred. The time zone is for people who look with psql.
+_SESSION = {"search_path": SCHEMA, "jit": "off", "timezone": "UTC"}
+
+
+class DatabaseUnavailable(Exception):
+    """PostgreSQL cannot be reached or refuses us; the message is for the operator, without the password."""
+
+
+async def prepare(connection: Any) -> None:
+    """Give a new connection its codec: jsonb in and out is Python, by orjson."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(data[1:]),
+        format="binary",
+    )
+
+
+async def connect(url: str, name: str) -> Connection:
+    """One connection; the caller closes it. `name` is what pg_stat_activity shows. Raises DatabaseUnavailable."""
+    try:
+        connection = await asyncpg.connect(url, server_settings={**_SESSION, "application_name": name}, timeout=10)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {error or type(error).__name__}") from error
+    await prepare(connection)
+    return connection
+
+
+async def open_pool(url: str, name: str, *, size: int) -> asyncpg.Pool[asyncpg.Record]:
+    """A pool of up to `size` connections; the caller closes it. Raises DatabaseUnavailable."""
+    try:
+        return await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            init=prepare,
+            server_settings={**_SESSION, "application_name": name},
+            command_timeout=60,
+            timeout=10,
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {error or type(error).__name__}") from error

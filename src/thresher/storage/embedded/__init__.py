@@ -1,0 +1,10 @@
+"""The PostgreSQL that Thresher brings along: started, watched and stopped as a child of `thresher serve`.
+
+It knows nothing of what is stored in it: from `DATABASE_URL` on, an embedded and a foreign PostgreSQL are the same.
+"""
+
+from thresher.storage.embedded.datadir import DataDir
+from thresher.storage.embedded.errors import EmbeddedError
+from thresher.storage.embedded.server import EmbeddedPostgres
+
+__all__ = ["DataDir", "EmbeddedError", "EmbeddedPostgres"]

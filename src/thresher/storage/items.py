@@ -1,0 +1,306 @@
+"""Items: settled by workers, paged in finish order by readers.
+
+The settle is the only write in an item's life after its submit. It is guarded by the item's state and by the shard's
+lease, so doing it twice, or late, changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import orjson
+
+from thresher.domain.failure import FAILURES, FailureCode
+from thresher.domain.states import BatchState, ItemState, overlay_of
+from thresher.storage import progress
+from thresher.storage.batches import Batch
+from thresher.storage.database import Connection
+
+# The leases that still hold, locked so that no takeover comes between this and the commit.
+_LEASES = """
+SELECT s.id FROM shard s JOIN unnest($1::bigint[], $2::int[]) AS l (id, lease) ON s.id = l.id AND s.starts = l.lease
+WHERE s.state = 'running' ORDER BY s.id FOR UPDATE OF s
+"""
+
+# Each item once: only a pending one moves. The finish order is the order of the arguments.
+_SETTLE = """
+WITH done AS (
+    SELECT u.*, row_number() OVER (ORDER BY u.n) AS rn
+    FROM unnest($2::int[], $3::smallint[], $4::text[], $5::text[], $6::smallint[], $7::int[], $8::text[],
+                $9::bigint[], $10::int[], $11::bigint[]) WITH ORDINALITY
+         AS u (ord, state, failure, detail, http, billed, attempts, off, len, shard, n)
+    JOIN item i ON i.batch_id = $1 AND i.ord = u.ord
+    WHERE i.state = 0
+)
+UPDATE item SET state = done.state, finish_seq = $12 + done.rn, failure = done.failure, detail = done.detail,
+       http = done.http, billed = done.billed, attempts = done.attempts::jsonb, finished_at = now(),
+       pack_id = CASE WHEN done.len IS NULL THEN NULL ELSE $13::bigint END, off = done.off, len = done.len
+FROM done
+WHERE item.batch_id = $1 AND item.ord = done.ord AND item.state = 0
+RETURNING done.state, done.billed, done.shard
+"""
+
+_COUNT = """
+UPDATE batch_progress SET completed = completed + $2, failed = failed + $3, skipped = skipped + $4,
+       cancelled = cancelled + $5, finished = finished + $6, numbered = numbered + $6, billed = billed + $7,
+       processing = processing - $6
+WHERE batch_id = $1
+"""
+
+_RELEASE = """
+UPDATE shard SET held = held - r.n FROM unnest($1::bigint[], $2::int[]) AS r (id, n) WHERE shard.id = r.id
+"""
+
+_COLUMNS = "ord, ref, custom_id, metadata, state, finish_seq, failure, detail, http, attempts, pack_id, off, len"
+
+# Finished items from a finish number on; $3 narrows to one state, or to all when null.
+_FINISHED = f"""
+SELECT {_COLUMNS} FROM item
+WHERE batch_id = $1 AND finish_seq >= $2 AND ($3::smallint IS NULL OR state = $3)
+ORDER BY finish_seq LIMIT $4
+"""
+
+# Failed items have an index of their own, which only a constant finds.
+_FAILED = f"""
+SELECT {_COLUMNS} FROM item WHERE batch_id = $1 AND finish_seq >= $2 AND state = 2 ORDER BY finish_seq LIMIT $3
+"""
+
+# Items of a stopped batch that the janitor has not written yet, in submit order: their finish numbers follow `numbered`.
+_OVERLAID = f"SELECT {_COLUMNS} FROM item WHERE batch_id = $1 AND state = 0 ORDER BY ord LIMIT $3 OFFSET $2"
+
+# Unsettled items, by their positions: in a claimed shard (processing) or not (pending).
+_UNSETTLED = f"""
+WITH held AS (SELECT unnest(ords) AS ord FROM shard WHERE batch_id = $1 AND state = 'running')
+SELECT {_COLUMNS} FROM item
+WHERE batch_id = $1 AND state = 0 AND ord >= $2 AND (ord IN (SELECT ord FROM held)) = $3
+ORDER BY ord LIMIT $4
+"""
+
+_ONE = f"""
+SELECT {", ".join("i." + c.strip() for c in _COLUMNS.split(","))}, k.key
+FROM item i LEFT JOIN pack k ON k.id = i.pack_id
+WHERE i.batch_id = $1 AND i.ord = $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The end of one item, by a worker. `span` is its (offset, length) in the pack, if it has a result."""
+
+    ord: int
+    state: ItemState
+    attempts: list[dict[str, Any]]
+    failure: FailureCode | None = None
+    detail: str | None = None
+    http: int | None = None
+    billed: int = 0
+    span: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Finished items of one shard, with the lease that proves the right to settle them."""
+
+    shard: int
+    lease: int
+    items: Sequence[Settled]
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A pack that is durable already: its key in the blob store, and its size in bytes."""
+
+    key: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item as a reader sees it. `seq` is its finish number, None while it is unsettled."""
+
+    ord: int
+    ref: str
+    custom_id: str
+    metadata: dict[str, str] | None
+    state: ItemState
+    seq: int | None
+    failure: FailureCode | None
+    detail: str | None
+    http: int | None
+    attempts: list[dict[str, Any]]
+    span: tuple[int, int] | None
+    pack_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Items and the cursor of the next page, None on the last one. `count` is the total under the filter."""
+
+    items: list[Item]
+    count: int
+    cursor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a settle did. `lost` are the shards whose lease had gone; their items were left alone."""
+
+    settled: int
+    over: bool
+    lost: frozenset[int]
+
+
+async def settle(connection: Connection, batch: int, work: Sequence[Work], pack: Pack | None) -> Result:
+    """Settle finished items of one batch in one transaction. Their pack, if any, is durable already.
+
+    Idempotent: items that are settled already, shards that were lost and batches that are done are passed over.
+    """
+    async with connection.transaction():
+        counters = await connection.fetchrow(progress.LOCK, batch)
+        everyone = frozenset(w.shard for w in work)
+        if counters is None or counters["state"] not in (BatchState.RUNNING, BatchState.STOPPING):
+            return Result(0, over=False, lost=everyone)
+        rows = await connection.fetch(_LEASES, [w.shard for w in work], [w.lease for w in work])
+        held = frozenset(row["id"] for row in rows)
+        mine = [(w.shard, item) for w in work if w.shard in held for item in w.items]
+        done = await _update(connection, batch, counters["finished"], mine, pack)
+        if done:
+            await _count(connection, batch, done)
+        over = await progress.finish_if_over(connection, batch) if done else False
+        return Result(len(done), over, everyone - held)
+
+
+async def _update(
+    connection: Connection, batch: int, finished: int, mine: list[tuple[int, Settled]], pack: Pack | None
+) -> list[asyncpg.Record]:
+    pack_id = None
+    if pack is not None and any(item.span for _, item in mine):
+        pack_id = await connection.fetchval(
+            "INSERT INTO pack (batch_id, key, bytes) VALUES ($1, $2, $3) RETURNING id", batch, pack.key, pack.bytes
+        )
+    done = await connection.fetch(
+        _SETTLE,
+        batch,
+        [item.ord for _, item in mine],
+        [int(item.state) for _, item in mine],
+        [item.failure for _, item in mine],
+        [item.detail for _, item in mine],
+        [item.http for _, item in mine],
+        [item.billed for _, item in mine],
+        [orjson.dumps(item.attempts).decode() for _, item in mine],  # as text: nested lists would read as one array
+        [item.span[0] if item.span else None for _, item in mine],
+        [item.span[1] if item.span else None for _, item in mine],
+        [shard for shard, _ in mine],
+        finished,
+        pack_id,
+    )
+    if pack_id is not None and not done:  # nothing refers to it: the object is an orphan, and so known to the janitor
+        await connection.execute("DELETE FROM pack WHERE id = $1", pack_id)
+    return done
+
+
+async def _count(connection: Connection, batch: int, done: Sequence[asyncpg.Record]) -> None:
+    counts = {state: sum(row["state"] == state for row in done) for state in ItemState}
+    await connection.execute(
+        _COUNT,
+        batch,
+        counts[ItemState.COMPLETED],
+        counts[ItemState.FAILED],
+        counts[ItemState.SKIPPED],
+        counts[ItemState.CANCELLED],
+        len(done),
+        sum(row["billed"] for row in done),
+    )
+    held: dict[int, int] = {}
+    for row in done:
+        held[row["shard"]] = held.get(row["shard"], 0) + 1
+    await connection.execute(_RELEASE, list(held), list(held.values()))
+
+
+async def page_finished(connection: Connection, batch: Batch, state: ItemState | None, cursor: int, limit: int) -> Page:
+    """Finished items in finish order, from the finish number `cursor` on (0 or 1: from the start).
+
+    Stable while the batch runs: a finish number is given once, and later ones come after it.
+    """
+    start = max(cursor, 1)
+    if state is ItemState.FAILED:
+        rows = await connection.fetch(_FAILED, batch.id, start, limit + 1)
+    else:
+        rows = await connection.fetch(_FINISHED, batch.id, start, state, limit + 1)
+    found = [_item(row) for row in rows]
+    if batch.numbered < batch.finished and state in (None, _overlay(batch)[0]):
+        found += await _overlaid(connection, batch, start, limit + 1 - len(found))
+    count = batch.finished if state is None else _counts(batch)[state]
+    following = found[limit].seq if len(found) > limit else None
+    return Page(found[:limit], count, following)
+
+
+async def page_unsettled(connection: Connection, batch: Batch, *, processing: bool, cursor: int, limit: int) -> Page:
+    """Items that are in hand (`processing`) or not yet begun, in submit order; the cursor is a position plus one."""
+    count = batch.processing if processing else batch.pending
+    if batch.state is BatchState.DONE:
+        return Page([], count, None)
+    rows = await connection.fetch(_UNSETTLED, batch.id, max(cursor - 1, 0), processing, limit + 1)
+    found = [_item(row) for row in rows]
+    return Page(found[:limit], count, found[limit].ord + 1 if len(found) > limit else None)
+
+
+async def get(connection: Connection, batch: Batch, ord_: int) -> Item | None:
+    """One item with the key of its pack, or None."""
+    row = await connection.fetchrow(_ONE, batch.id, ord_)
+    if row is None:
+        return None
+    if row["state"] == ItemState.PENDING and batch.state is BatchState.DONE:
+        return _item(row, seq=-1, overlay=_overlay(batch))
+    return _item(row, key=row["key"])
+
+
+async def _overlaid(connection: Connection, batch: Batch, start: int, limit: int) -> list[Item]:
+    skip = max(start - batch.numbered - 1, 0)
+    rows = await connection.fetch(_OVERLAID, batch.id, skip, limit) if limit > 0 else []
+    first = batch.numbered + skip + 1
+    return [_item(row, seq=first + n, overlay=_overlay(batch)) for n, row in enumerate(rows)]
+
+
+def _overlay(batch: Batch) -> tuple[ItemState, FailureCode]:
+    cancelled = batch.outcome is not None and overlay_of(batch.outcome) is ItemState.CANCELLED
+    return (ItemState.CANCELLED, FailureCode.CANCELLED) if cancelled else (ItemState.FAILED, FailureCode.DEADLINE)
+
+
+def _counts(batch: Batch) -> dict[ItemState, int]:
+    return {
+        ItemState.PENDING: batch.pending,
+        ItemState.COMPLETED: batch.completed,
+        ItemState.FAILED: batch.failed,
+        ItemState.SKIPPED: batch.skipped,
+        ItemState.CANCELLED: batch.cancelled,
+    }
+
+
+def _item(
+    row: asyncpg.Record,
+    *,
+    seq: int | None = None,
+    overlay: tuple[ItemState, FailureCode] | None = None,
+    key: str | None = None,
+) -> Item:
+    state, failure = ItemState(row["state"]), FailureCode(row["failure"]) if row["failure"] else None
+    detail = row["detail"]
+    if overlay is not None:
+        state, failure = overlay
+        detail = FAILURES[failure].meaning
+    return Item(
+        row["ord"],
+        row["ref"],
+        row["custom_id"],
+        row["metadata"],
+        state,
+        row["finish_seq"] if seq is None else seq,
+        failure,
+        detail,
+        row["http"],
+        row["attempts"] or [],
+        None if row["len"] is None else (row["off"], row["len"]),
+        key,
+    )

@@ -1,0 +1,278 @@
+"""Shards: created with a batch, claimed by one worker at a time, ended into what is left of them.
+
+One running shard in a bucket, in the whole cluster: a unique index refuses a second one, so the in-shard limit on a
+host is the cluster's limit, exactly. Of several shards of one bucket, one is in the queue and the others wait;
+the one that ends promotes the next. `starts` is the lease: it rises with every claim, and whoever holds an older
+number has lost the shard.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from thresher.domain import fairness, sharding
+from thresher.domain.states import BatchState
+from thresher.storage import progress, queue
+from thresher.storage.database import Connection
+from thresher.storage.queue import Entry
+
+# The fair clock, and how many batches of the account are running, this one included.
+_FAIR = """
+SELECT (SELECT tag FROM fair_clock) AS clock,
+       (SELECT count(*) FROM batch_progress WHERE account_id = $1 AND state <> 'done') AS weight
+"""
+
+_INSERT = """
+INSERT INTO shard (batch_id, bucket, ords, tag, state, starts, carry, dispatched_at, not_before)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9)
+RETURNING id
+"""
+
+# Many at once. The items of all shards travel as one array with the lengths beside it; SQL has no ragged arrays.
+_INSERT_ALL = """
+WITH plan AS (
+    SELECT n, bucket, tag, queued, len, sum(len) OVER (ORDER BY n) - len AS start
+    FROM unnest($2::int[], $3::int[], $4::bool[], $5::int[]) WITH ORDINALITY AS t (bucket, tag, queued, len, n)
+)
+INSERT INTO shard (batch_id, bucket, ords, tag, state)
+SELECT $1, bucket, ($6::int[])[start + 1 : start + len], tag, CASE WHEN queued THEN 'queued' ELSE 'waiting' END
+FROM plan ORDER BY n
+RETURNING id, tag, state
+"""
+
+# Claims and ends of a bucket take turns: else one could park just as the other ends, and nobody would promote it.
+LOCK_BUCKET = "SELECT pg_advisory_xact_lock(1, $1)"
+
+_PEEK = "SELECT bucket, batch_id FROM shard WHERE id = $1"
+
+_TAKEN = "SELECT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'running' AND id <> $2)"
+
+# Its queue entry is spent, so the shard goes on waiting under a new id.
+_PARK = """
+WITH gone AS (DELETE FROM shard WHERE id = $1 AND state = 'queued' RETURNING *)
+INSERT INTO shard (batch_id, bucket, ords, tag, state, starts, carry, dispatched_at, not_before, created_at)
+SELECT batch_id, bucket, ords, tag, 'waiting', starts, carry, dispatched_at, not_before, created_at FROM gone
+"""
+
+_RUN = """
+UPDATE shard SET state = 'running', starts = starts + 1, dispatched_at = coalesce(dispatched_at, now()), held = $2
+WHERE id = $1
+RETURNING starts, dispatched_at, tag, held, carry
+"""
+
+_ITEMS = """
+SELECT i.ord, i.ref, i.custom_id FROM item i
+WHERE i.batch_id = $1 AND i.ord = ANY ((SELECT ords FROM shard WHERE id = $2)::int[]) AND i.state = 0
+ORDER BY i.ord
+"""
+
+_TICK = "UPDATE fair_clock SET tag = $1 WHERE tag < $1"
+
+_PROCESSING = "UPDATE batch_progress SET processing = processing + $2 WHERE batch_id = $1"
+
+_END = "DELETE FROM shard WHERE id = $1 AND starts = $2 AND state = 'running' RETURNING batch_id, bucket, held, tag"
+
+_DROP = "DELETE FROM shard WHERE id = $1"
+
+# The next in line of a free bucket. Its tag may be long past; it does not overtake those who came since.
+_PROMOTE = """
+UPDATE shard SET state = 'queued', tag = greatest(tag, (SELECT tag FROM fair_clock))
+WHERE id = (SELECT id FROM shard WHERE bucket = $1 AND state = 'waiting' ORDER BY tag, id LIMIT 1)
+  AND NOT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'running')
+  AND NOT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'queued' AND not_before <= now())
+RETURNING id, tag
+"""
+
+_ABANDON = "DELETE FROM shard WHERE batch_id = $1 AND state <> 'running' RETURNING id, bucket"
+
+_REVOKE = "DELETE FROM shard WHERE batch_id = $1 RETURNING id, bucket"
+
+_RUNNING = "SELECT id FROM shard WHERE batch_id = $1 AND state = 'running'"
+
+
+class LeaseLost(Exception):
+    """The shard was taken over, or its items were settled by a deadline: what this worker holds is void."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardItem:
+    """An item in a claimed shard, with the attempts made so far in earlier shards."""
+
+    ord: int
+    ref: str
+    custom_id: str
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A shard in hand. `lease` proves it; `starts` counts how often it was claimed (more than once: workers died)."""
+
+    shard: int
+    lease: int
+    batch: int
+    batch_public_id: str
+    options: dict[str, Any]
+    deadline_at: datetime
+    dispatched_at: datetime
+    items: list[ShardItem]
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left of an ended shard: some of its items, to be claimed again, not before `delay`.
+
+    `dispatched_at` is kept for items that were begun (their deadline counts from there) and None for the others.
+    """
+
+    ords: Sequence[int]
+    delay: timedelta = timedelta(0)
+    dispatched_at: datetime | None = None
+    carry: dict[str, list[dict[str, Any]]] | None = None
+    starts: int = 0
+
+
+async def create(
+    connection: Connection, batch: int, account: int, buckets: Sequence[tuple[int, int]], size: int
+) -> None:
+    """Cut a batch's items, given as (ord, bucket), into shards, and queue the first of each bucket."""
+    plans = sharding.plan(buckets, size)
+    fair = await connection.fetchrow(_FAIR, account)
+    tags = fairness.tags(fair["clock"], len(plans), fair["weight"]) if fair else []
+    rows = await connection.fetch(
+        _INSERT_ALL,
+        batch,
+        [plan.bucket for plan in plans],
+        tags,
+        [plan.first for plan in plans],
+        [len(plan.ords) for plan in plans],
+        [ord_ for plan in plans for ord_ in plan.ords],
+    )
+    await queue.enqueue(connection, [Entry(row["id"], row["tag"]) for row in rows if row["state"] == "queued"])
+
+
+async def claim(connection: Connection, shard: int) -> Claim | None:
+    """Take a shard that the queue served. None: there is nothing to do (it ended, waits for its bucket, or was stopped)."""
+    async with connection.transaction():
+        peek = await connection.fetchrow(_PEEK, shard)
+        if peek is None:
+            return None
+        bucket, batch = peek["bucket"], peek["batch_id"]
+        await connection.execute(LOCK_BUCKET, bucket)
+        counters = await connection.fetchrow(progress.LOCK, batch)
+        row = await connection.fetchrow("SELECT state, held FROM shard WHERE id = $1 FOR UPDATE", shard)
+        if row is None or counters is None:
+            return None
+        if counters["state"] != BatchState.RUNNING:
+            await _drop_stopped(connection, shard, batch, row["held"], bucket)
+            return None
+        if row["state"] != "running" and await connection.fetchval(_TAKEN, bucket, shard):
+            await connection.execute(_PARK, shard)
+            return None
+        return await _run(connection, shard, batch, row["held"])
+
+
+async def _run(connection: Connection, shard: int, batch: int, held: int) -> Claim:
+    items = await connection.fetch(_ITEMS, batch, shard)
+    row = await connection.fetchrow(_RUN, shard, len(items))
+    about = await connection.fetchrow("SELECT public_id, options, deadline_at FROM batch WHERE id = $1", batch)
+    if row is None or about is None:  # both are there: the shard is locked, and it references its batch
+        raise LeaseLost
+    await connection.execute(_PROCESSING, batch, len(items) - held)
+    await connection.execute(_TICK, row["tag"])
+    carry = row["carry"] or {}
+    return Claim(
+        shard,
+        row["starts"],
+        batch,
+        about["public_id"],
+        about["options"],
+        about["deadline_at"],
+        row["dispatched_at"],
+        [ShardItem(i["ord"], i["ref"], i["custom_id"], carry.get(str(i["ord"]), [])) for i in items],
+    )
+
+
+async def _drop_stopped(connection: Connection, shard: int, batch: int, held: int, bucket: int) -> None:
+    """A shard of a batch that is being stopped, taken over from a dead worker: its items end with the batch."""
+    await connection.execute(_DROP, shard)
+    await connection.execute(_PROCESSING, batch, -held)
+    await progress.finish_if_over(connection, batch)
+    await promote(connection, bucket)
+
+
+async def end(connection: Connection, shard: int, lease: int, rests: Sequence[Rest] = ()) -> bool:
+    """End a claimed shard; what is left of it becomes new shards. True if this ended the batch too.
+
+    Raises LeaseLost if the shard is no longer this worker's: then nothing was written.
+    """
+    async with connection.transaction():
+        peek = await connection.fetchrow(_PEEK, shard)
+        if peek is None:
+            raise LeaseLost
+        await connection.execute(LOCK_BUCKET, peek["bucket"])
+        counters = await connection.fetchrow(progress.LOCK, peek["batch_id"])
+        row = await connection.fetchrow(_END, shard, lease)
+        if row is None or counters is None:
+            raise LeaseLost
+        await connection.execute(_PROCESSING, row["batch_id"], -row["held"])
+        if counters["state"] == BatchState.RUNNING:
+            clock = await connection.fetchval("SELECT tag FROM fair_clock")
+            for rest in rests:
+                await _add(connection, row["batch_id"], row["bucket"], max(clock, row["tag"]), rest)
+        over = await progress.finish_if_over(connection, row["batch_id"])
+        await promote(connection, row["bucket"])
+        return over
+
+
+async def _add(connection: Connection, batch: int, bucket: int, tag: int, rest: Rest) -> None:
+    """A shard for what is left. A delayed one goes into the queue with its delay, one that is ready gets in line."""
+    state = "queued" if rest.delay else "waiting"
+    shard = await connection.fetchval(
+        _INSERT,
+        batch,
+        bucket,
+        list(rest.ords),
+        tag,
+        state,
+        rest.starts,
+        rest.carry,
+        rest.dispatched_at,
+        rest.delay,
+    )
+    if state == "queued":
+        await queue.enqueue(connection, [Entry(shard, tag, rest.delay)])
+
+
+async def promote(connection: Connection, bucket: int) -> None:
+    """Queue the next waiting shard of a bucket, if none of it is running or about to."""
+    row = await connection.fetchrow(_PROMOTE, bucket)
+    if row is not None:
+        await queue.enqueue(connection, [Entry(row["id"], row["tag"])])
+
+
+async def promote_all(connection: Connection, buckets: Iterable[int]) -> None:
+    """Promote in each of these buckets, one transaction each: after a commit, because bucket locks come first."""
+    for bucket in set(buckets):
+        async with connection.transaction():
+            await connection.execute(LOCK_BUCKET, bucket)
+            await promote(connection, bucket)
+
+
+async def abandon(connection: Connection, batch: int) -> list[int]:
+    """Drop a batch's unclaimed shards and tell the workers that hold the others to stop.
+
+    Returns the buckets in which the caller, after its commit, must promote.
+    """
+    dropped = await connection.fetch(_ABANDON, batch)
+    running = await connection.fetch(_RUNNING, batch)
+    await queue.cancel(connection, [row["id"] for row in (*dropped, *running)])
+    return [row["bucket"] for row in dropped]
+
+
+async def revoke(connection: Connection, batch: int) -> list[int]:
+    """Drop all shards of a batch, claimed ones too: their workers will find their leases lost. Returns as `abandon`."""
+    dropped = await connection.fetch(_REVOKE, batch)
+    await queue.cancel(connection, [row["id"] for row in dropped])
+    return [row["bucket"] for row in dropped]
