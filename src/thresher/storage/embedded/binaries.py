@@ -39,19 +39,16 @@ class OsUser:
         return (self.uid, self.gid) if self.other else None
 
 
-def choose_user(wanted: str | None) -> OsUser:
-    """Ourselves, unless we are root. Then `wanted`, or the first of USERS that exists. Raises EmbeddedError."""
+def choose_user(wanted: str | None, database: Path) -> OsUser:
+    """Ourselves, unless we are root. Then `wanted`, the database's owner if it exists, or the first user there is.
+
+    Raises EmbeddedError.
+    """
     if os.geteuid() != 0:
-        me = pwd.getpwuid(os.geteuid()) if _known(os.geteuid()) else None
-        if me is None:
-            raise EmbeddedError(
-                f"uid {os.geteuid()} has no entry in /etc/passwd, which PostgreSQL needs. "
-                "Add one, or set DATABASE_URL to a PostgreSQL of your own."
-            )
-        return OsUser(me.pw_name, me.pw_uid, me.pw_gid, other=False)
+        return _ourselves()
     if sys.platform != "linux":
         raise EmbeddedError("PostgreSQL does not run as root. Start Thresher as an ordinary user, or set DATABASE_URL.")
-    for name in (wanted,) if wanted else USERS:
+    for name in (wanted,) if wanted else (*_owner(database), *USERS):
         with contextlib.suppress(KeyError):
             found = pwd.getpwnam(name)
             if found.pw_uid != 0:
@@ -62,12 +59,22 @@ def choose_user(wanted: str | None) -> OsUser:
     )
 
 
-def _known(uid: int) -> bool:
+def _owner(database: Path) -> tuple[str, ...]:
     try:
-        pwd.getpwuid(uid)
+        return (database.owner(),)
+    except (OSError, KeyError):
+        return ()
+
+
+def _ourselves() -> OsUser:
+    try:
+        me = pwd.getpwuid(os.geteuid())
     except KeyError:
-        return False
-    return True
+        raise EmbeddedError(
+            f"uid {os.geteuid()} has no entry in /etc/passwd, which PostgreSQL needs. "
+            "Add one, or set DATABASE_URL to a PostgreSQL of your own."
+        ) from None
+    return OsUser(me.pw_name, me.pw_uid, me.pw_gid, other=False)
 
 
 def find_binaries(user: OsUser) -> Path:
@@ -112,7 +119,7 @@ def _copy(site: Path) -> Path:
         COPIES.mkdir(mode=0o755, exist_ok=True)
         if COPIES.stat().st_uid != os.geteuid() or COPIES.stat().st_mode & 0o022:
             raise EmbeddedError(f"{COPIES} can be written by another user, so no program is run from it. Remove it.")
-        COPIES.chmod(0o755)  # noqa: S103 - only programs that anyone may have; our umask would hide them
+        COPIES.chmod(0o755)  # only programs that anyone may have; our umask would hide them
         if not target.is_dir():
             _fill(site, target)
     except OSError as error:
@@ -134,8 +141,11 @@ def _fill(site: Path, target: Path) -> None:
                 shutil.copytree(site / libraries, draft / libraries, symlinks=True)
         _open_to_all(draft)
         os.sync()  # before the rename: a power cut must not leave a complete name on incomplete files
-        with contextlib.suppress(FileExistsError):
+        try:
             draft.rename(target)
+        except OSError:
+            if not target.is_dir():  # else another process was faster, with the same content
+                raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
