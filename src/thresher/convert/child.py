@@ -1,0 +1,129 @@
+"""The converter child: `python -m thresher.convert.child PARENT_PID MEMORY DECODED OUTPUT` (the last three in bytes).
+
+Reads conversions from standard input and answers on standard output, one after the other, until the input ends or
+the parent dies. Whatever it meets costs at most this process. Its first message, {"ready": true}, says that it serves.
+"""
+
+import ctypes
+import gc
+import os
+import resource
+import signal
+import sys
+from typing import Any, BinaryIO
+
+from thresher.convert import wire
+from thresher.convert.convert import convert
+from thresher.convert.document import Source
+from thresher.convert.frame import encode
+from thresher.convert.laps import Laps
+from thresher.domain.failure import FailureCode, ItemFailed
+
+_PR_SET_PDEATHSIG = 1
+_COLLECT_EVERY = 1000  # conversions; a page leaves no cycles, so the collector only costs time
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until the input ends. Returns the exit status."""
+    parent, memory, decoded, output = map(int, arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    _die_with(parent)
+    requests, answers = _take_over_stdio()
+    _limit_memory(memory)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    _send(answers, {"ready": True})
+    served = 0
+    while (message := wire.read(requests)) is not None:
+        header, frame = _answer(*message, decoded, output)
+        _send(answers, header, frame)
+        if header.get("last"):
+            return 0
+        served += 1
+        if served % _COLLECT_EVERY == 0:
+            gc.collect()
+    return 0
+
+
+def _answer(header: dict[str, Any], body: bytes, decoded: int, output: int) -> tuple[dict[str, Any], bytes]:
+    source = Source(header["url"], body, header["content_type"], header["content_encoding"])
+    try:
+        return _converted(source, header["meta"], decoded, output)
+    except ItemFailed as failed:
+        return _refusal(failed.failure.code, failed.failure.detail), b""
+    except OverflowError as error:
+        return _refusal(FailureCode.CONVERSION_LIMIT, f"output: {error}, the limit is {output}"), b""
+    except MemoryError:
+        # What is left of the heap is anyone's guess: this process answers, and ends.
+        return _refusal(FailureCode.CONVERSION_LIMIT, "memory: the page needs more than the limit", last=True), b""
+    except Exception as error:
+        # Anything else is a fault of ours or of a library: it fails this item by name, and no other.
+        return _refusal(FailureCode.CONVERSION_FAILED, f"{type(error).__name__}: {error}"[:500]), b""
+
+
+def _converted(source: Source, meta: dict[str, Any], decoded: int, output: int) -> tuple[dict[str, Any], bytes]:
+    laps = Laps()
+    document = convert(source, max_decoded_bytes=decoded, laps=laps)
+    frame = encode(source, document, {**meta, "convert_ms": laps.ms}, max_output_bytes=output)
+    laps.lap("encode")
+    facts = {
+        "ok": True,
+        "kind": document.kind,
+        "charset": document.charset,
+        "charset_source": document.charset_source,
+        "title": document.title,
+        "markdown_chars": len(document.markdown),
+        "text_chars": len(document.text),
+        "links": len(document.links),
+        "ms": laps.ms,
+    }
+    return facts, frame
+
+
+def _refusal(code: FailureCode, detail: str, *, last: bool = False) -> dict[str, Any]:
+    return {"ok": False, "code": str(code), "detail": detail.encode("utf-8", "replace").decode(), "last": last}
+
+
+def _send(answers: BinaryIO, header: dict[str, Any], body: bytes = b"") -> None:
+    for buffer in wire.pack(header, body):
+        answers.write(buffer)
+    answers.flush()
+
+
+def _take_over_stdio() -> tuple[BinaryIO, BinaryIO]:
+    """The protocol's streams, moved off 0 and 1, so that nothing a library prints can get between the messages."""
+    requests = os.fdopen(os.dup(0), "rb", buffering=2**16)
+    answers = os.fdopen(os.dup(1), "wb", buffering=2**16)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    return requests, answers
+
+
+def _limit_memory(extra: int) -> None:
+    """Cap the address space at what is used now plus `extra` bytes, and leave no core dumps of other people's pages."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - no need for pathlib in a process this small
+            pages = int(statm.read().split()[0])
+    except OSError:
+        return  # not Linux: RLIMIT_AS has no usable meaning there
+    limit = pages * resource.getpagesize() + extra
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel end this process when its parent ends. Elsewhere than on Linux the input's end does it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)  # it died before the request took effect
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,38 @@
+"""A fetched body to a document: the whole of a conversion, in order, in this process.
+
+Content coding, type, charset, then the converter for the type. Knows no pipe and no limits but that of decompression.
+"""
+
+import re
+
+from thresher.convert import html
+from thresher.convert.content import classify
+from thresher.convert.decode import decode_body, to_text
+from thresher.convert.document import Document, Source
+from thresher.convert.laps import Laps
+
+_BACKTICKS = re.compile(r"`{3,}")
+
+
+def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None) -> Document:
+    """Convert `source`. Raises ItemFailed: bad_encoding, decompression_bomb, unsupported_content."""
+    laps = laps or Laps()
+    data = decode_body(source.body, source.content_encoding, max_decoded_bytes)
+    laps.lap("decompress")
+    content = classify(data, source.content_type)
+    text, charset, charset_source = to_text(data, source.content_type)
+    laps.lap("charset")
+    if content == "html":
+        page = html.convert(text, source.url, laps)
+        return Document(
+            "html", charset, charset_source, page.title, page.markdown, page.text, page.links, page.metadata
+        )
+    text = text.replace("\0", "")
+    markdown = text if content == "text" else _fenced(text, content)
+    return Document("text", charset, charset_source, None, markdown, text)
+
+
+def _fenced(text: str, language: str) -> str:
+    """`text` as a code block, with a fence longer than any in it (CommonMark, section 4.5)."""
+    fence = "`" * max(3, 1 + max((len(run) for run in _BACKTICKS.findall(text)), default=0))
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}\n"

@@ -1,0 +1,156 @@
+"""The stored form of one item's result: what was fetched and what was made of it, in one run of bytes.
+
+    4 bytes   "THR" and the version, 1
+    u32       length of the header (all numbers little-endian)
+    header    JSON: url, headers of the response, charset, title, metadata, the caller's `meta`, and the part table
+    parts     "body" exactly as fetched (under zstd only if it came without a content coding);
+              "document", always under zstd: JSON {markdown, text, links}
+    u32       CRC-32 of all before it
+
+The part table maps a name to [offset after the header, stored length, plain length, "zstd" or null]. Knows nothing
+of packs or of the database.
+"""
+
+import functools
+import struct
+from typing import Any, cast
+
+import orjson
+import zstandard
+from isal import isal_zlib
+
+from thresher.convert.decode import decode_body, to_text
+from thresher.convert.document import Document, Source
+
+MAGIC = b"THR\x01"
+_LENGTH = struct.Struct("<I")
+_LEVEL = 3  # 160 us and 37 KB an item; higher levels save 3 % for twice the time
+_SMALL = 128  # bytes; zstd makes shorter bodies longer
+
+Part = tuple[bytes, int, str | None]
+
+
+class FrameError(ValueError):
+    """The bytes are not a whole, undamaged frame."""
+
+
+def encode(source: Source, document: Document, meta: dict[str, Any], *, max_output_bytes: int | None = None) -> bytes:
+    """The frame of a result. `meta` is the caller's and comes back as `header["meta"]`.
+
+    Raises OverflowError if the document's JSON has more than `max_output_bytes`.
+    """
+    made = orjson.dumps({"markdown": document.markdown, "text": document.text, "links": document.links})
+    if max_output_bytes is not None and len(made) > max_output_bytes:
+        raise OverflowError(f"the document has {len(made)} bytes")
+    compressor = _compressor()
+    body: Part = (source.body, len(source.body), None)
+    if not source.content_encoding and len(source.body) > _SMALL:
+        body = (compressor.compress(source.body), len(source.body), "zstd")
+    parts = {"body": body, "document": (compressor.compress(made), len(made), "zstd")}
+    table, offset = {}, 0
+    for name, (stored, plain, coding) in parts.items():
+        table[name] = [offset, len(stored), plain, coding]
+        offset += len(stored)
+    header = orjson.dumps(_header(source, document, meta) | {"parts": table})
+    frame = b"".join((MAGIC, _LENGTH.pack(len(header)), header, *(stored for stored, _, _ in parts.values())))
+    return frame + _LENGTH.pack(_crc(frame))
+
+
+def _header(source: Source, document: Document, meta: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "url": source.url,
+        "content_type": source.content_type,
+        "content_encoding": source.content_encoding,
+        "kind": document.kind,
+        "charset": document.charset,
+        "charset_source": document.charset_source,
+        "title": document.title,
+        "metadata": document.metadata,
+        "meta": meta,
+    }
+
+
+class Frame:
+    """A frame read back. Parts are decompressed when they are first asked for."""
+
+    def __init__(self, header: dict[str, Any], parts: memoryview) -> None:
+        self.header = header
+        self._parts = parts
+
+    @classmethod
+    def parse(cls, data: bytes) -> "Frame":
+        """Read a frame. Raises FrameError for anything that `encode` did not make, or that was changed since."""
+        if len(data) < 12 or data[:4] != MAGIC:
+            raise FrameError("not a frame")
+        if _LENGTH.unpack_from(data, len(data) - 4)[0] != _crc(memoryview(data)[:-4]):
+            raise FrameError("the frame is damaged: its checksum does not match")
+        start = 8 + _LENGTH.unpack_from(data, 4)[0]
+        try:
+            header = orjson.loads(data[8:start])
+        except ValueError:
+            raise FrameError("the frame's header is damaged") from None
+        if start > len(data) - 4 or not isinstance(header, dict) or not isinstance(header.get("parts"), dict):
+            raise FrameError("the frame's header is damaged")
+        return cls(header, memoryview(data)[start:-4])
+
+    def document_part(self) -> dict[str, Any]:
+        """{markdown, text, links}, decompressed once."""
+        return self._document
+
+    @property
+    def markdown(self) -> str:
+        return cast(str, self._document["markdown"])
+
+    @property
+    def text(self) -> str:
+        return cast(str, self._document["text"])
+
+    @property
+    def links(self) -> list[str]:
+        return cast(list[str], self._document["links"])
+
+    @functools.cached_property
+    def body(self) -> bytes:
+        """The body exactly as it came over the wire, in its content coding."""
+        return self._part("body")
+
+    def html(self, limit: int) -> str:
+        """The body as text, decoded as the conversion decoded it. Raises ItemFailed(decompression_bomb) over `limit`."""
+        data = decode_body(self.body, self.header.get("content_encoding"), limit)
+        return to_text(data, self.header.get("content_type"))[0]
+
+    @functools.cached_property
+    def _document(self) -> dict[str, Any]:
+        try:
+            made = orjson.loads(self._part("document"))
+        except orjson.JSONDecodeError:
+            raise FrameError("the document part is damaged") from None
+        return cast(dict[str, Any], made)
+
+    def _part(self, name: str) -> bytes:
+        try:
+            offset, stored, plain, coding = self.header["parts"][name]
+            data = self._parts[offset : offset + stored]
+            # The frame says its own size too; only the recorded one is allocated.
+            if coding == "zstd" and zstandard.frame_content_size(data) != plain:
+                raise FrameError(f"the part {name} is damaged: its size does not match")
+            whole = _decompressor().decompress(data) if coding == "zstd" else bytes(data)
+        except (KeyError, TypeError, ValueError, zstandard.ZstdError) as error:
+            raise FrameError(f"the part {name} is damaged: {error}") from None
+        if len(whole) != plain:
+            raise FrameError(f"the part {name} is damaged: its size does not match")
+        return whole
+
+
+def _crc(data: bytes | memoryview) -> int:
+    return isal_zlib.crc32(data)
+
+
+@functools.cache
+def _compressor() -> zstandard.ZstdCompressor:
+    return zstandard.ZstdCompressor(level=_LEVEL)
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    # Not shared: the API may read frames in several threads, and a context serves one at a time.
+    return zstandard.ZstdDecompressor()

@@ -1,0 +1,67 @@
+"""An HTML page to markdown, text, links, title and metadata, from one parse.
+
+The order matters: what is read from the head and the links first, on the whole tree; then the tree is pruned in
+place of all that no reader sees, and rendered. Knows neither bytes nor charsets.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import turbohtml
+
+from thresher.convert.laps import Laps
+from thresher.convert.links import Resolver, settle
+from thresher.convert.metadata import metadata_of, title_of
+
+# What no reader sees. html and body stay even when they are hidden: pages hide them until a script has run.
+_UNSEEN = (
+    "script,style,noscript,template,svg,iframe,object,canvas,select,datalist,"
+    "dialog:not([open]),[hidden]:not(html,body),[aria-hidden=true i]:not(html,body)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is read from an HTML page."""
+
+    title: str | None
+    markdown: str
+    text: str
+    links: list[str]
+    metadata: dict[str, Any]
+
+
+def convert(html: str, url: str, laps: Laps) -> Page:
+    """Convert the page `html` found at `url` (absolute). Links in the markdown are absolute, save those into the page.
+
+    Steps booked on `laps`: parse, metadata, links, prune, markdown, text.
+    """
+    # Scripting on: noscript is then one text instead of a subtree, and is dropped as a browser would.
+    document = turbohtml.parse(html, positions=False, scripting=True)
+    laps.lap("parse")
+    resolver = Resolver(_base(document, url))
+    metadata = metadata_of(document, resolver)
+    title = title_of(document, metadata)
+    laps.lap("metadata")
+    links = settle(document, resolver, url)
+    laps.lap("links")
+    document.remove(_UNSEEN)
+    laps.lap("prune")
+    markdown = document.to_markdown()
+    laps.lap("markdown")
+    text = document.to_text().strip()
+    laps.lap("text")
+    return Page(title, _without_nul(markdown), _without_nul(text), links, metadata)
+
+
+def _base(document: turbohtml.Document, url: str) -> str:
+    """The base URL: the first base element with an href, resolved against `url`, unless it is not http(s)."""
+    element = document.select_one("base[href]")
+    if element is None:
+        return url
+    base = Resolver(url).resolve(element.attr("href") or "")
+    return base if base and base.startswith(("http://", "https://")) else url
+
+
+def _without_nul(text: str) -> str:
+    return text.replace("\0", "") if "\0" in text else text

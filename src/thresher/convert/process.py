@@ -1,0 +1,117 @@
+"""One converter child as seen from its parent: spawned, spoken to, and ended for certain.
+
+Knows the wire and the process, nothing of queues, retries or items.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+import orjson
+
+from thresher.convert import wire
+
+_READY_SECONDS = 60.0  # importing takes 0.2 s; a machine under heavy load may take long
+_BUFFER = 2**20  # bytes of an answer that are read ahead
+# What a child needs to start. The rest of the environment holds the database's password and other people's keys.
+_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV")
+
+
+class ChildDied(Exception):
+    """The child ended in the middle; the message says by what."""
+
+
+class SpawnFailed(RuntimeError):
+    """No converter child can be started on this machine; the message says why."""
+
+
+class Child:
+    """A running child. Made by `spawn`; `kill` must be awaited once, whatever happened."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def spawn(cls, memory_bytes: int, max_decoded_bytes: int, max_output_bytes: int) -> "Child":
+        """Start a child and wait until it serves. Raises SpawnFailed."""
+        ours, theirs = socket.socketpair()
+        limits = (os.getpid(), memory_bytes, max_decoded_bytes, max_output_bytes)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "thresher.convert.child", *map(str, limits)),
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            )
+            reader, writer = await asyncio.open_connection(sock=ours, limit=_BUFFER)
+        except OSError as error:
+            ours.close()
+            raise SpawnFailed(f"the converter cannot be started: {error}") from error
+        finally:
+            theirs.close()
+        child = cls(process, reader, writer)
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                await child.receive()
+        except (ChildDied, TimeoutError) as error:
+            await child.kill()
+            raise SpawnFailed(f"the converter did not start: {error or 'no answer'}") from error
+        except BaseException:
+            await child.kill()
+            raise
+        return child
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is known to have ended."""
+        return self._process.returncode is not None or self._reader.at_eof()
+
+    def send(self, header: dict[str, Any], body: bytes) -> None:
+        """Hand a request to the child; never blocks. What the socket does not take waits in this process."""
+        for buffer in wire.pack(header, body):
+            self._writer.write(buffer)
+
+    async def receive(self) -> tuple[dict[str, Any], bytes]:
+        """The next answer. Raises ChildDied."""
+        try:
+            head, body = wire.PREFIX.unpack(await self._reader.readexactly(wire.PREFIX.size))
+            header: dict[str, Any] = orjson.loads(await self._reader.readexactly(head))
+            return header, await self._reader.readexactly(body)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise ChildDied(await self._end()) from None
+        except ValueError:
+            raise ChildDied("a garbled answer") from None
+
+    def interrupt(self) -> None:
+        """Have it die at once; whoever waits for its answer sees that."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def kill(self) -> None:
+        """End it now and reap it; no process and no descriptor is left."""
+        self._writer.close()
+        self.interrupt()
+        await self._process.wait()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+
+    async def _end(self) -> str:
+        self.interrupt()  # it closed its end, so it is of no use even if it lives
+        status = await self._process.wait()
+        if status >= 0:
+            return f"exit status {status}"
+        with contextlib.suppress(ValueError):
+            return f"signal {-status} ({signal.Signals(-status).name})"
+        return f"signal {-status}"

@@ -1,0 +1,175 @@
+"""Conversions in a child process that may die, hang or swell without harm to anything but the page in hand.
+
+One child per Converter, replaced singly. Requests are answered in the order of asking; the next one is handed over
+while one is computed, so that the child never waits. Knows nothing of where bodies come from or results go.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from thresher.convert.document import Source
+from thresher.convert.process import Child, ChildDied, SpawnFailed
+from thresher.domain.failure import FailureCode, ItemFailed
+
+_DEPTH = 2  # requests at the child: the one computed, and the next
+_TRIES = 2  # a page is given a second child: the first may have died of something else
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """`facts`: kind, charset, charset_source, title, sizes and the milliseconds of each step. `frame`: see frame.py."""
+
+    facts: dict[str, Any]
+    frame: bytes
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    source: Source
+    meta: dict[str, Any]
+    done: asyncio.Future[Converted]
+    deaths: list[str] = field(default_factory=list)
+
+
+class Converter:
+    """Converts one page at a time in a child process. Belongs to one event loop.
+
+    `timeout` is in seconds for one page, from the moment the child can begin with it; the rest are bytes.
+    """
+
+    def __init__(self, *, timeout: float, memory_bytes: int, max_decoded_bytes: int, max_output_bytes: int) -> None:
+        self._timeout = timeout
+        self._limits = (memory_bytes, max_decoded_bytes, max_output_bytes)
+        self._child: Child | None = None
+        self._runner: asyncio.Task[None] | None = None
+        self._queue: deque[_Job] = deque()
+        self._sent: deque[_Job] = deque()
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the child, if one lives."""
+        return self._child.pid if self._child else None
+
+    async def start(self) -> None:
+        """Start the child. Raises SpawnFailed where none can be started."""
+        if self._runner is not None or self._closed:
+            raise RuntimeError("a converter is started once")
+        self._child = await Child.spawn(*self._limits)
+        self._runner = asyncio.create_task(self._run(), name="converter")
+
+    async def convert(self, source: Source, meta: dict[str, Any] | None = None) -> Converted:
+        """Convert `source`; `meta` (JSON values) goes into the frame's header.
+
+        Raises ItemFailed with the child's code; `conversion_limit` over time, memory or output; `conversion_failed`
+        if two children died of it. Raises SpawnFailed if no child can be started, RuntimeError if not running.
+        """
+        if self._closed or self._runner is None or self._runner.done():
+            raise RuntimeError("the converter is not running")
+        job = _Job(source, meta or {}, asyncio.get_running_loop().create_future())
+        self._queue.append(job)
+        self._hand_over()
+        self._wake.set()
+        return await job.done
+
+    async def close(self) -> None:
+        """End the child and fail what waits. Safe to call twice; no process and no descriptor is left."""
+        self._closed = True
+        self._wake.set()
+        if self._child is not None:
+            self._child.interrupt()
+        if self._runner is not None:
+            # Not cancelled: it ends by itself, and a child that it is just starting is not lost sight of.
+            await asyncio.shield(self._runner)
+
+    async def _run(self) -> None:
+        try:
+            while not self._closed:
+                self._hand_over()
+                if self._sent and self._child is not None:
+                    await self._await_answer(self._child)
+                elif self._queue:
+                    await self._new_child()
+                else:
+                    self._wake.clear()
+                    await self._wake.wait()
+        finally:
+            await self._take_back()
+            for job in self._queue:
+                _fail(job, RuntimeError("the converter was closed"))
+            self._queue.clear()
+
+    def _hand_over(self) -> None:
+        """Write to the child what it may have. Cancelled jobs are left out; ones already written are answered to nobody."""
+        if self._child is None or (not self._sent and self._child.gone):
+            return  # a child that died with nothing in hand costs no item a try
+        while self._queue and len(self._sent) < _DEPTH:
+            job = self._queue.popleft()
+            if job.done.done():
+                continue
+            header = {
+                "url": job.source.url,
+                "content_type": job.source.content_type,
+                "content_encoding": job.source.content_encoding,
+                "meta": job.meta,
+            }
+            self._child.send(header, job.source.body)
+            self._sent.append(job)
+
+    async def _await_answer(self, child: Child) -> None:
+        """Settle the job that the child computes."""
+        job = self._sent[0]
+        try:
+            async with asyncio.timeout(self._timeout):
+                header, frame = await child.receive()
+        except TimeoutError:
+            _fail(job, ItemFailed(FailureCode.CONVERSION_LIMIT, f"time: not done after {self._timeout:g} s"))
+            await self._take_back()
+        except ChildDied as death:
+            job.deaths.append(str(death))
+            if len(job.deaths) >= _TRIES:
+                detail = f"the converter died twice of this page: {', then '.join(job.deaths)}"
+                _fail(job, ItemFailed(FailureCode.CONVERSION_FAILED, detail))
+            await self._take_back()
+        else:
+            self._sent.popleft()
+            _settle(job, header, frame)
+            if header.get("last"):
+                await self._take_back()
+
+    async def _take_back(self) -> None:
+        """Give up the child; what it had waits for the next one at the head of the queue (settled jobs are skipped)."""
+        self._queue.extendleft(reversed(self._sent))
+        self._sent.clear()
+        await self._drop_child()
+
+    async def _new_child(self) -> None:
+        await self._drop_child()
+        try:
+            self._child = await Child.spawn(*self._limits)
+        except SpawnFailed as error:
+            for job in self._queue:
+                _fail(job, SpawnFailed(str(error)))
+            self._queue.clear()
+
+    async def _drop_child(self) -> None:
+        if self._child is not None:
+            child, self._child = self._child, None
+            await child.kill()
+
+
+def _settle(job: _Job, header: dict[str, Any], frame: bytes) -> None:
+    if job.done.done():
+        return
+    if header.pop("ok"):
+        job.done.set_result(Converted(header, frame))
+    else:
+        job.done.set_exception(ItemFailed(FailureCode(header["code"]), header["detail"]))
+
+
+def _fail(job: _Job, error: Exception) -> None:
+    if not job.done.done():
+        job.done.set_exception(error)

@@ -1,0 +1,107 @@
+"""A frame gives back what went in, or says that it is damaged."""
+
+import gzip
+import random
+
+import pytest
+
+from thresher.convert.convert import convert
+from thresher.convert.document import Source
+from thresher.convert.frame import Frame, FrameError, encode
+from thresher.domain.failure import FailureCode, ItemFailed
+
+HTML = '<html lang="ru"><meta charset="windows-1251"><title>Зерно</title><p>Пшеница и <a href="/r">рожь</a>' * 5
+
+
+def source(coding: str | None = None) -> Source:
+    plain = HTML.encode("cp1251")
+    body = gzip.compress(plain) if coding else plain
+    return Source("https://barn.example/", body, "text/html", coding)
+
+
+def frame_of(given: Source, meta: dict | None = None) -> bytes:
+    return encode(given, convert(given, max_decoded_bytes=10**6), meta or {})
+
+
+@pytest.mark.parametrize("coding", [None, "gzip"])
+def test_a_frame_gives_back_the_document_and_the_body_as_fetched(coding):
+    given = source(coding)
+    document = convert(given, max_decoded_bytes=10**6)
+    frame = Frame.parse(encode(given, document, {"fetched": 1}))
+    assert frame.body == given.body
+    assert frame.html(10**6) == HTML
+    assert (frame.markdown, frame.text, frame.links) == (document.markdown, document.text, document.links)
+    assert frame.document_part() is frame.document_part()
+    header = dict(frame.header)
+    parts = header.pop("parts")
+    assert header == {
+        "url": given.url,
+        "content_type": "text/html",
+        "content_encoding": coding,
+        "kind": "html",
+        "charset": "windows-1251",
+        "charset_source": "meta",
+        "title": "Зерно",
+        "metadata": {"language": "ru"},
+        "meta": {"fetched": 1},
+    }
+    assert parts["body"][3] == (None if coding else "zstd")
+
+
+def test_an_empty_body_makes_a_frame():
+    frame = Frame.parse(frame_of(Source("https://barn.example/", b"")))
+    assert (frame.body, frame.html(10), frame.markdown) == (b"", "", "")
+
+
+def test_html_holds_the_limit():
+    with pytest.raises(ItemFailed) as caught:
+        Frame.parse(frame_of(source("gzip"))).html(100)
+    assert caught.value.failure.code is FailureCode.DECOMPRESSION_BOMB
+
+
+def test_more_output_than_the_limit_is_refused():
+    given = source()
+    document = convert(given, max_decoded_bytes=10**6)
+    with pytest.raises(OverflowError):
+        encode(given, document, {}, max_output_bytes=100)
+
+
+def test_any_flipped_byte_is_found():
+    whole = frame_of(source("gzip"))
+    for position in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0x10
+        with pytest.raises(FrameError):
+            Frame.parse(bytes(damaged))
+
+
+def test_any_cut_is_found():
+    whole = frame_of(source("gzip"))
+    for end in range(len(whole)):
+        with pytest.raises(FrameError):
+            Frame.parse(whole[:end])
+
+
+def test_noise_is_no_frame():
+    rand = random.Random(3)
+    for length in range(200):
+        with pytest.raises(FrameError):
+            Frame.parse(rand.randbytes(length))
+
+
+def test_a_part_table_that_lies_about_sizes_is_found_when_the_part_is_read():
+    for stored, plain, coding in (
+        (-1, 10, "zstd"),
+        (10**9, 10**9, "zstd"),
+        (5, 10**12, "zstd"),
+        (5, 6, None),
+        ("x", 1, None),
+    ):
+        frame = Frame.parse(frame_of(source()))
+        frame.header["parts"]["document"] = [0, stored, plain, coding]
+        with pytest.raises(FrameError):
+            frame.document_part()
+    frame = Frame.parse(frame_of(source()))
+    del frame.header["parts"]["body"]
+    with pytest.raises(FrameError):
+        _ = frame.body
