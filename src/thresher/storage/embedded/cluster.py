@@ -60,14 +60,15 @@ def seen_from_inside(folder: Path) -> str:
 
 async def prepare(folder: Path, binaries: Path, user: OsUser, log: Path) -> None:
     """Make the database if there is none, or check that this PostgreSQL can open it. Raises EmbeddedError."""
-    if os.path.lexists(folder):
-        _check(folder, user)
-    else:
+    if not _usable(folder, user):
         await _initdb(folder, binaries, user, log)
     _allow_only_us(folder, user)
 
 
-def _check(folder: Path, user: OsUser) -> None:
+def _usable(folder: Path, user: OsUser) -> bool:
+    """False if there is no database yet. Raises EmbeddedError if there is one that cannot be opened."""
+    if not folder.exists():
+        return False
     try:
         version = (folder / "PG_VERSION").read_text().strip()
     except OSError:
@@ -82,6 +83,7 @@ def _check(folder: Path, user: OsUser) -> None:
             f"the database in {folder} belongs to uid {folder.stat().st_uid}, and {user.name} was to run it. "
             "Name its owner in THRESHER_DATABASE_OS_USER."
         )
+    return True
 
 
 async def _initdb(folder: Path, binaries: Path, user: OsUser, log: Path) -> None:

@@ -1,0 +1,96 @@
+"""How a command fails: one readable line on standard error and an exit code, never a traceback for what is expected.
+
+Exit code 2: what was asked for makes no sense (a setting, a flag). Exit code 1: it does, but it did not work.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tomllib import TOMLDecodeError
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import asyncpg
+from pydantic import ValidationError
+
+from thresher.settings import Settings
+from thresher.storage.embedded import EmbeddedError
+
+
+class CommandError(Exception):
+    """An expected failure. `str()` says what is wrong and what to do next; `code` is the exit code."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Print the message to standard error and exit."""
+    print(f"thresher: {message}", file=sys.stderr, flush=True)
+    raise SystemExit(code)
+
+
+@contextmanager
+def expected_errors(database_url: str | None = None) -> Iterator[None]:
+    """Turn expected exceptions of the block into `fail`. Others are bugs, and keep their traceback."""
+    try:
+        yield
+    except CommandError as error:
+        fail(str(error), error.code)
+    except EmbeddedError as error:
+        fail(str(error), 1)
+    except (ConnectionError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        fail(_unreachable(database_url, error), 1)
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        fail(_unreachable(database_url, error), 1)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _unreachable(database_url: str | None, error: BaseException) -> str:
+    reason = str(error) or type(error).__name__
+    return f"the database {redacted(database_url)} cannot be used: {reason}. Is it running, and is DATABASE_URL right?"
+
+
+def redacted(database_url: str | None) -> str:
+    """The URL without user and password, for messages."""
+    if not database_url:
+        return "(none)"
+    parts = urlsplit(database_url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def load_settings(**flags: object) -> Settings:
+    """The settings, with the flags that were given over everything else. Exits with code 2 if they are wrong."""
+    file = os.environ.get("THRESHER_CONFIG")
+    if file and not os.path.isfile(file):  # noqa: PTH113 - pydantic-settings would pass over a missing file in silence
+        fail(f"THRESHER_CONFIG names {file}, which is not a file.", 2)
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        fail("these settings are wrong:\n" + "\n".join(_explained(error)), 2)
+    except TOMLDecodeError as error:
+        fail(f"the file {file}, named by THRESHER_CONFIG, is not TOML: {error}", 2)
+
+
+def _explained(error: ValidationError) -> Iterator[str]:
+    for detail in error.errors(include_url=False, include_context=False):
+        name = str(detail["loc"][0]) if detail["loc"] else "settings"
+        field = Settings.model_fields.get(name.lower())
+        shown = name if field is None else f"{name} (THRESHER_{name.upper()})"
+        yield f"  {shown} = {detail['input']!r}: {detail['msg']}"
+        if field is not None and field.description:
+            yield f"    {field.description}"
+
+
+def need_database(settings: Settings) -> str:
+    """The DATABASE_URL. Raises CommandError if there is none."""
+    if settings.database_url is None:
+        raise CommandError(
+            "DATABASE_URL is not set, and this command needs it (postgresql://user:password@host/name). "
+            "To run everything on this machine, without a database of your own: thresher serve",
+            code=2,
+        )
+    return settings.database_url

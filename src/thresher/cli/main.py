@@ -1,0 +1,113 @@
+"""The command line: flags to settings, and each command to the module that does it.
+
+What a command needs is imported when it runs, so that `--help` is quick and a worker does not load the API.
+"""
+
+import asyncio
+import importlib.metadata
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thresher.cli.errors import expected_errors, load_settings, need_database
+from thresher.settings import Settings
+
+app = typer.Typer(
+    name="thresher",
+    help="A self-hosted batch engine: URLs in, markdown, HTML, text, links and the fate of every item out.",
+    epilog="Settings are THRESHER_<NAME> in the environment, or a TOML file named by THRESHER_CONFIG; flags come first.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on. 127.0.0.1 unless set; opening it is a decision.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. 8080 unless set.")]
+DataDirectory = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the database and of the results.")]
+Workers = Annotated[int | None, typer.Option(help="Worker processes. One per core unless set.")]
+
+
+@app.command(epilog="Example: thresher serve --port 9000 --data-dir ~/thresher")
+def serve(host: Host = None, port: Port = None, data_dir: DataDirectory = None, workers: Workers = None) -> None:
+    """Run everything on this machine: the database, the API and the workers.
+
+    Brings its own PostgreSQL, unless DATABASE_URL names one. The first start prints an API key.
+    """
+    settings = load_settings(host=host, port=port, data_dir=data_dir, workers=workers)
+    _log(settings)
+    from thresher.cli.serve import run
+
+    with expected_errors(settings.database_url):
+        run(settings)
+
+
+@app.command(epilog="Example: DATABASE_URL=postgresql://thresher@db/thresher thresher api --host 0.0.0.0")
+def api(host: Host = None, port: Port = None) -> None:
+    """Run the HTTP API alone, as one part of a cluster. Needs DATABASE_URL."""
+    settings = load_settings(host=host, port=port)
+    _log(settings)
+    with expected_errors(settings.database_url):
+        need_database(settings)
+        from thresher.api.app import serve as serve_api
+
+        serve_api(settings)
+
+
+@app.command(epilog="Example: DATABASE_URL=postgresql://thresher@db/thresher thresher work")
+def work() -> None:
+    """Run one worker process, as one part of a cluster. Needs DATABASE_URL. Start one per core."""
+    settings = load_settings()
+    _log(settings)
+    with expected_errors(settings.database_url):
+        need_database(settings)
+        from thresher.engine.worker import run
+
+        run(settings)
+
+
+@app.command(epilog="Example: DATABASE_URL=postgresql://thresher@db/thresher thresher migrate")
+def migrate() -> None:
+    """Bring the database's schema up to date, before the other parts of a cluster start. Needs DATABASE_URL.
+
+    On a new database it also makes the first API key, and prints it on standard output.
+    """
+    settings = load_settings()
+    _log(settings)
+    from thresher.cli.setup import prepare_database
+
+    with expected_errors(settings.database_url):
+        key = asyncio.run(prepare_database(need_database(settings), settings.bootstrap_key))
+    typer.echo("The schema is up to date.", err=True)
+    if key is not None:
+        typer.echo("Your API key, shown only now:", err=True)
+        typer.echo(key)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(importlib.metadata.version("thresher"))
+
+
+def _log(settings: Settings) -> None:
+    logging.basicConfig(
+        level=settings.log_level.upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+
+
+def main() -> None:
+    """The entry point of `thresher` and of `python -m thresher.cli.main`."""
+    # Before anything is made: no file and no socket of ours is for other users.
+    os.umask(0o077)
+    app()
+
+
+if __name__ == "__main__":
+    main()
