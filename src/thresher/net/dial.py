@@ -1,0 +1,97 @@
+"""The dial: the one way to an address that a caller or a page chose.
+
+It puts together the guard (what may be dialled), the routes (connect-to), the lookup and TLS trust, and opens
+HTTP sessions over them. It knows nothing of redirects, bodies or items.
+"""
+
+import ssl
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
+
+from thresher.net.connector import GuardedConnector
+from thresher.net.guard import Guard
+from thresher.net.lookup import Lookup, SystemLookup
+from thresher.net.routes import Routes
+from thresher.settings import Settings
+
+# A response's header lines: real pages send cookies and policies beyond aiohttp's 8 KiB; past this it is an attack.
+MAX_HEADER_LINE = 64 * 1024
+MAX_HEADERS = 512
+
+
+class Dial:
+    """One allow-list's view of the network; one for pages, another for webhooks.
+
+    `allow`: networks, addresses and host names that may be reached although they are not public. `connect_to`:
+    HOST:PORT=ADDRESS:PORT rules. `extra_ca`: a PEM file trusted besides the system's authorities.
+    `connect_timeout`: seconds to resolve, connect and shake hands. `limit`: connections at a time in one session.
+    Raises ValueError for a malformed entry or rule, OSError or ssl.SSLError for a bad PEM file.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow: Sequence[str],
+        connect_to: Sequence[str],
+        extra_ca: Path | None,
+        connect_timeout: float,
+        limit: int,
+        lookup: Lookup | None = None,
+    ) -> None:
+        self.connect_timeout = connect_timeout
+        self.limit = limit
+        self._guard = Guard(allow)
+        self._routes = Routes(connect_to)
+        self._own_lookup: SystemLookup | None = None
+        if lookup is None:
+            lookup = self._own_lookup = SystemLookup()
+        self._lookup = lookup
+        self._ssl = _trust(extra_ca)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, purpose: Literal["fetch", "webhook"] = "fetch") -> Self:
+        """The dial for a purpose, with that purpose's allow-list."""
+        return cls(
+            allow=settings.fetch_allow if purpose == "fetch" else settings.webhook_allow,
+            connect_to=settings.connect_to,
+            extra_ca=settings.extra_ca,
+            connect_timeout=settings.connect_timeout,
+            limit=settings.fetches_per_worker,
+        )
+
+    def session(self, headers: Mapping[str, str] | None = None) -> ClientSession:
+        """A new HTTP session over this dial, to be closed by the caller; `headers` are sent with every request.
+
+        Bodies come as they were sent (no decompression), cookies are dropped, proxies and .netrc are ignored.
+        Redirects are the caller's business: pass allow_redirects=False, for aiohttp parses URLs differently.
+        """
+        session = ClientSession(
+            connector=GuardedConnector(self._guard, self._routes, self._lookup, ssl=self._ssl, limit=self.limit),
+            headers=headers,
+            cookie_jar=DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            timeout=ClientTimeout(total=None, connect=self.connect_timeout, ceil_threshold=3600),
+            max_line_size=MAX_HEADER_LINE,
+            max_field_size=MAX_HEADER_LINE,
+            max_headers=MAX_HEADERS,
+        )
+        # aiohttp would send a request again although a fresh connection had taken it. Who retries, counts.
+        session._retry_connection = False
+        return session
+
+    def close(self) -> None:
+        """Let the lookup's threads end. Close the sessions first."""
+        if self._own_lookup is not None:
+            self._own_lookup.close()
+
+
+def _trust(extra_ca: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if extra_ca is not None:
+        context.load_verify_locations(extra_ca)
+    return context

@@ -1,0 +1,195 @@
+"""The fetcher: one GET from a URL to its last response, over the guarded dial.
+
+It follows redirects by hand, so that every hop is parsed by our parser and vetted by the dial, and holds the
+limits: a deadline over everything, a cap on the body. Statuses are not judged here, bodies are not decoded.
+"""
+
+import asyncio
+import io
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+import yarl
+from aiohttp import ClientConnectionError, ClientResponse, ClientSession, ServerDisconnectedError
+
+from thresher.domain import url as urls
+from thresher.domain.failure import FailureCode, ItemFailed
+from thresher.net.connector import passage
+from thresher.net.dial import Dial
+from thresher.net.errors import NETWORK_ERRORS, failure_of
+from thresher.net.fetched import Attempt, Fetched, FetchFailed
+from thresher.settings import Settings
+
+__all__ = ["FetchFailed", "Fetched", "Fetcher"]
+
+ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+ACCEPT_ENCODING = "gzip, deflate, br, zstd"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+# A redirect's body is read only to keep the connection, which a new one costs more than this much of.
+_DRAIN_BYTES, _DRAIN_SECONDS = 16 * 1024, 1.0
+
+
+class Fetcher:
+    """An async context manager that owns one session, and the dial it is given. Safe for concurrent fetches."""
+
+    def __init__(self, dial: Dial, *, user_agent: str, max_body_bytes: int, max_redirects: int) -> None:
+        self._dial = dial
+        self._headers = {"User-Agent": user_agent, "Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING}
+        self._max_body_bytes = max_body_bytes
+        self._max_redirects = max_redirects
+        self._open_session: ClientSession | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """The fetcher of pages."""
+        return cls(
+            Dial.from_settings(settings),
+            user_agent=settings.user_agent,
+            max_body_bytes=settings.max_body_bytes,
+            max_redirects=settings.max_redirects,
+        )
+
+    async def __aenter__(self) -> Self:
+        self._open_session = self._dial.session(self._headers)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._open_session is not None:
+            await self._open_session.close()
+        self._dial.close()
+
+    async def fetch(self, url: urls.Url, *, timeout: float, headers: Mapping[str, str] = _NO_HEADERS) -> Fetched:
+        """GET `url` and what it redirects to, all within `timeout` seconds.
+
+        `headers` are sent too; Authorization and Cookie only as long as redirects stay on the first origin. Raises
+        FetchFailed when there is no whole response; an HTTP error status is a response.
+        """
+        attempt = Attempt(url)
+        try:
+            async with asyncio.timeout(timeout) as deadline:
+                return await self._follow(attempt, dict(headers))
+        except ItemFailed as failed:
+            raise FetchFailed(failed, attempt) from None
+        except NETWORK_ERRORS as error:
+            if deadline.expired():
+                raise FetchFailed(_out_of_time(attempt, timeout), attempt) from None
+            raise FetchFailed(failure_of(error, attempt.way, attempt.status), attempt) from error
+
+    async def _follow(self, attempt: Attempt, headers: dict[str, str]) -> Fetched:
+        while True:
+            response = await self._request(attempt, headers)
+            try:
+                location = response.headers.get("Location") if response.status in _REDIRECTS else None
+                if not location:
+                    body = await self._body(response, attempt)
+                    response.release()
+                    return attempt.fetched(response, body)
+                await _drain(response)
+            except BaseException:
+                response.close()
+                raise
+            self._redirect(attempt, location, headers)
+
+    async def _request(self, attempt: Attempt, headers: Mapping[str, str]) -> ClientResponse:
+        target = _wire(attempt.url)
+        retried = False
+        while True:
+            passage.set(way := attempt.next_request())
+            try:
+                response = await self._session.get(target, headers=headers, allow_redirects=False)
+            except ClientConnectionError as error:
+                # A kept connection that the server closed just as it was taken again: no failure of this request.
+                untouched = not isinstance(error, ServerDisconnectedError) or isinstance(error.message, str)
+                if retried or not (way.connected and way.reused and untouched):
+                    raise
+                retried = True
+            else:
+                attempt.answered(response.status)
+                return response
+
+    def _redirect(self, attempt: Attempt, location: str, headers: dict[str, str]) -> None:
+        if len(attempt.redirects) >= self._max_redirects:
+            raise ItemFailed(
+                FailureCode.TOO_MANY_REDIRECTS, f"The page redirected more than {self._max_redirects} times."
+            )
+        try:
+            target = urls.parse(_location(location), attempt.url.href)
+        except urls.InvalidUrl as error:
+            raise ItemFailed(FailureCode.INVALID_URL, f"The page redirected to an unusable URL: {error}.") from None
+        if target.origin != attempt.url.origin:
+            for name in [name for name in headers if name.lower() in _SECRETS]:
+                del headers[name]
+        attempt.redirects.append(attempt.url.href)
+        attempt.url = target
+
+    async def _body(self, response: ClientResponse, attempt: Attempt) -> bytes:
+        if (response.content_length or 0) > self._max_body_bytes:
+            raise self._too_large()
+        content = response.content
+        first = await content.readany()
+        attempt.received = len(first)
+        if content.at_eof() and attempt.received <= self._max_body_bytes:
+            return first
+        buffer = io.BytesIO()  # hands out what it gathered without copying it
+        buffer.write(first)
+        while attempt.received <= self._max_body_bytes:
+            if content.at_eof():
+                return buffer.getvalue()
+            attempt.received += buffer.write(await content.readany())
+        raise self._too_large()
+
+    def _too_large(self) -> ItemFailed:
+        return ItemFailed(FailureCode.TOO_LARGE, f"The body is larger than {self._max_body_bytes} bytes.")
+
+    @property
+    def _session(self) -> ClientSession:
+        if self._open_session is None:
+            raise RuntimeError("the fetcher is not entered")
+        return self._open_session
+
+
+async def _drain(response: ClientResponse) -> None:
+    small = response.content_length is not None and response.content_length <= _DRAIN_BYTES
+    if small and not response.content.at_eof():
+        with suppress(*NETWORK_ERRORS):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await response.content.read()
+    response.release()  # closes the connection if there is more to come
+
+
+def _wire(url: urls.Url) -> yarl.URL:
+    """The URL as aiohttp is given it: the very bytes of `href`, without what is not sent.
+
+    A fragment is never sent. An empty query ("/?") is dropped: yarl cannot say it, and servers read it as "/".
+    """
+    href = url.href.partition("#")[0]
+    head, mark, query = href.partition("?")
+    if mark and not query:
+        href = head
+    target = yarl.URL(href, encoded=True)
+    if str(target) != href:
+        raise ItemFailed(FailureCode.INVALID_URL, "The URL cannot be requested as it is written.")
+    return target
+
+
+def _location(value: str) -> str:
+    """A Location header as text. Bytes that are not UTF-8 are percent-encoded as they are, as browsers do."""
+    return re.sub("[\udc80-\udcff]", lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", value)
+
+
+def _out_of_time(attempt: Attempt, timeout: float) -> ItemFailed:
+    if attempt.status is not None:
+        phase = f"{attempt.received} bytes of the body had arrived"
+    elif attempt.way.connected:
+        phase = "the server had not answered"
+    else:
+        phase = "looking up the host" if attempt.way.resolving else "connecting"
+    return ItemFailed(FailureCode.TIMEOUT, f"Not finished within {timeout:g} s: {phase}.")

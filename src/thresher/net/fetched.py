@@ -1,0 +1,114 @@
+"""What one fetch came to: the response as it came, or a failure with what was known by then."""
+
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from aiohttp import ClientResponse
+
+from thresher.domain.failure import ItemFailed
+from thresher.domain.url import Url
+from thresher.net.connector import Passage
+
+# The headers that something later reads; the rest of a response's headers are not kept.
+KEPT_HEADERS = (
+    "content-type",
+    "content-encoding",
+    "content-language",
+    "content-disposition",
+    "last-modified",
+    "etag",
+    "retry-after",
+    "x-robots-tag",
+    "link",
+    "location",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A response, whatever its status.
+
+    `url` is the final href and `redirects` the hrefs before it, oldest first. `body` is as it came over the wire, still in its `content_encoding`.
+    `headers` are those of KEPT_HEADERS, lower-cased. `family` is 4 or 6. `ms` has `dns` and `connect` (TLS
+    included; each the sum over the hops, 0 for a kept connection), and `first_byte` and `total` since the start.
+    """
+
+    url: str
+    status: int
+    body: bytes
+    content_type: str | None
+    content_encoding: str | None
+    headers: dict[str, str]
+    redirects: list[str]
+    family: int
+    ms: dict[str, float]
+
+
+class FetchFailed(ItemFailed):
+    """A fetch without a usable response, with what was known by then.
+
+    `status` of the response that failed midway, if one had begun; `bytes` of its body that had arrived; `ms` and
+    `family` as in Fetched, as far as it came.
+    """
+
+    def __init__(self, cause: ItemFailed, attempt: "Attempt") -> None:
+        super().__init__(cause.failure.code, cause.failure.detail)
+        self.url = attempt.url.href
+        self.status = attempt.status
+        self.family = attempt.way.family
+        self.bytes = attempt.received
+        self.ms = attempt.ms()
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One fetch under way: where it is and what it has seen."""
+
+    url: Url
+    redirects: list[str] = field(default_factory=list)
+    way: Passage = field(default_factory=Passage)  # of the current hop
+    status: int | None = None  # of the current hop
+    received: int = 0  # bytes, of the current hop's body
+    started: float = field(default_factory=perf_counter)
+    first_byte: float | None = None
+    dns: float = 0.0  # of the hops before
+    connect: float = 0.0
+
+    def next_request(self) -> Passage:
+        """A fresh passage for a request about to be sent."""
+        self.dns += self.way.dns
+        self.connect += self.way.connect
+        self.way = Passage()
+        self.status, self.first_byte, self.received = None, None, 0
+        return self.way
+
+    def answered(self, status: int) -> None:
+        """The head of a response has arrived."""
+        self.status, self.first_byte = status, perf_counter()
+
+    def ms(self) -> dict[str, float]:
+        """The phases so far, in milliseconds; `first_byte` only if there was one."""
+        phases = {
+            "dns": self.dns + self.way.dns,
+            "connect": self.connect + self.way.connect,
+            "total": perf_counter() - self.started,
+        }
+        if self.first_byte is not None:
+            phases["first_byte"] = self.first_byte - self.started
+        return {name: round(seconds * 1000, 3) for name, seconds in phases.items()}
+
+    def fetched(self, response: ClientResponse, body: bytes) -> Fetched:
+        """The result, from the last hop's response and its whole body."""
+        found = response.headers
+        headers = {name: value for name in KEPT_HEADERS if (value := found.get(name)) is not None}
+        return Fetched(
+            url=self.url.href,
+            status=response.status,
+            body=body,
+            content_type=headers.get("content-type"),
+            content_encoding=headers.get("content-encoding"),
+            headers=headers,
+            redirects=self.redirects,
+            family=self.way.family or 4,
+            ms=self.ms(),
+        )

@@ -1,0 +1,1 @@
+"""Small real servers on loopback, for every test that needs something to fetch from."""
