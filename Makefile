@@ -1,0 +1,42 @@
+# Python 3.11 or later and make are all that a fresh machine needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+# The options keep where packages came from, and where they were locked, out of the lock files.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lock clean
+
+help: ## Print the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Install Thresher and its tools into .venv; again only when the lock has changed
+
+$(STAMP): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed (make PYTHON=...)")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+run: setup ## Start Thresher: thresher serve
+	$(BIN)/thresher serve
+
+test: setup ## Run all tests
+	$(BIN)/pytest $(ARGS)
+
+check: setup ## Check style, types and the floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: setup ## Lock the newest allowed versions of everything into requirements/
+	$(BIN)/$(COMPILE) --upgrade -o requirements/runtime.lock pyproject.toml
+	$(BIN)/$(COMPILE) --upgrade -o requirements/dev.lock --extra dev pyproject.toml requirements/build.in
+
+clean: ## Remove what setup, test and check have made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
