@@ -25,12 +25,13 @@ class InvalidUrl(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A parsed http(s) URL. `host` is punycode, or an address (IPv6 without brackets); `href` has no fragment removed."""
+    """A parsed http(s) URL. `host` is punycode, or an address (IPv6 without brackets); `path` has the query."""
 
     href: str
     scheme: str
     host: str
     port: int
+    path: str
 
     @property
     def origin(self) -> str:
@@ -61,7 +62,7 @@ def parse(text: str, base: str | None = None) -> Url:
     port = int(parsed.port) if parsed.port else _DEFAULT_PORTS[scheme]
     if port == 0:
         raise InvalidUrl("the port must not be 0")
-    return Url(parsed.href, scheme, host, port)
+    return Url(parsed.href, scheme, host, port, parsed.pathname + parsed.search)
 
 
 def is_address(host: str) -> bool:

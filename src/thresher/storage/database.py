@@ -4,14 +4,30 @@ Plain SQL on asyncpg. A transaction is opened where a module's public function b
 ends; nothing else commits.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 import orjson
+from asyncpg.pool import PoolConnectionProxy
 
 SCHEMA = "thresher"  # our tables; the queue library's live in a schema of their own (storage/queue.py)
 
-Connection = asyncpg.Connection[asyncpg.Record]
+if TYPE_CHECKING:  # generic in the stubs only
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection, Pool = asyncpg.Connection, asyncpg.Pool
+
+# Errors that pass by themselves: the connection, a deadlock, a server that is starting, stopping or full.
+PASSING = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InsufficientResourcesError,
+    OSError,
+    TimeoutError,
+)
 
 # jit: plans here run for milliseconds, compiling them takes a hundred. The time zone is for people who look with psql.
 _SESSION = {"search_path": SCHEMA, "jit": "off", "timezone": "UTC"}
@@ -32,7 +48,7 @@ async def prepare(connection: Any) -> None:
     )
 
 
-async def connect(url: str, name: str) -> Connection:
+async def connect(url: str, name: str) -> "asyncpg.Connection[asyncpg.Record]":
     """One connection; the caller closes it. `name` is what pg_stat_activity shows. Raises DatabaseUnavailable."""
     try:
         connection = await asyncpg.connect(url, server_settings={**_SESSION, "application_name": name}, timeout=10)
@@ -42,7 +58,7 @@ async def connect(url: str, name: str) -> Connection:
     return connection
 
 
-async def open_pool(url: str, name: str, *, size: int) -> asyncpg.Pool[asyncpg.Record]:
+async def open_pool(url: str, name: str, *, size: int) -> Pool:
     """A pool of up to `size` connections; the caller closes it. Raises DatabaseUnavailable."""
     try:
         return await asyncpg.create_pool(

@@ -1,7 +1,8 @@
-"""What the whole cluster knows of a host: until when it is paused. (And, in time, its robots.txt.)"""
+"""What the whole cluster knows of a host: until when it is paused, and its robots.txt."""
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from thresher.storage.database import Connection
 
@@ -13,6 +14,13 @@ RETURNING paused_until
 
 _PAUSED = "SELECT host, extract(epoch FROM paused_until - now())::float8 AS seconds FROM host WHERE host = ANY ($1) AND paused_until > now()"
 
+_ROBOTS = "SELECT rules FROM robots WHERE origin = $1 AND expires_at > now()"
+
+_REMEMBER = """
+INSERT INTO robots (origin, rules, expires_at) VALUES ($1, $2, now() + $3 * interval '1 second')
+ON CONFLICT (origin) DO UPDATE SET rules = excluded.rules, expires_at = excluded.expires_at
+"""
+
 
 async def pause(connection: Connection, host: str, seconds: float) -> datetime:
     """Pause a host for everyone; a longer pause that is on already stays. Returns its end."""
@@ -23,3 +31,14 @@ async def pause(connection: Connection, host: str, seconds: float) -> datetime:
 async def paused(connection: Connection, hosts: Collection[str]) -> dict[str, float]:
     """Those of these hosts that are paused, with the seconds that remain."""
     return {row["host"]: row["seconds"] for row in await connection.fetch(_PAUSED, list(hosts))}
+
+
+async def robots(connection: Connection, origin: str) -> dict[str, Any] | None:
+    """The rules of an origin's robots.txt, as remembered, or None if they are unknown or too old."""
+    rules: dict[str, Any] | None = await connection.fetchval(_ROBOTS, origin)
+    return rules
+
+
+async def remember_robots(connection: Connection, origin: str, rules: dict[str, Any], seconds: float) -> None:
+    """Remember an origin's rules for everyone, for so long."""
+    await connection.execute(_REMEMBER, origin, rules, seconds)

@@ -8,7 +8,9 @@ queue is engine/worker.py; no other module knows the library.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
+import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence import qb
 from pgqueuer.adapters.persistence.queries import Queries
@@ -71,7 +73,7 @@ class Entry:
 def queries(connection: Connection) -> Queries:
     """The library's queries on this connection, with our names."""
     return Queries(
-        AsyncpgDriver(connection),
+        AsyncpgDriver(cast("asyncpg.Connection[asyncpg.Record]", connection)),
         qbe=qb.QueryBuilderEnvironment(_SETTINGS),
         qbq=qb.QueryQueueBuilder(_SETTINGS),
         qbs=qb.QuerySchedulerBuilder(_SETTINGS),
@@ -108,6 +110,11 @@ async def cancel(connection: Connection, shards: Sequence[int]) -> None:
     library = queries(connection)
     for some in range(0, len(rows), _NOTIFIED):
         await library.mark_job_as_cancelled([JobId(row["id"]) for row in rows[some : some + _NOTIFIED]])
+
+
+async def beat(connection: Connection, entries: Sequence[int]) -> None:
+    """Say that these entries are being worked at."""
+    await queries(connection).update_heartbeat([JobId(entry) for entry in entries])
 
 
 async def missing(connection: Connection, older_than: timedelta) -> list[int]:

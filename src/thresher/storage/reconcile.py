@@ -6,10 +6,12 @@ step is a transaction of its own and safe to repeat: a crash between two leaves 
 
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from typing import Self
 
 from thresher.domain import fairness, url
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import Outcome
+from thresher.settings import Settings
 from thresher.storage import batches, progress, queue, shards
 from thresher.storage.database import Connection
 from thresher.storage.queue import Entry
@@ -114,6 +116,12 @@ class Limits:
     stop_grace: timedelta
     shard_size: int
     quiet: timedelta = timedelta(seconds=30)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(
+            timedelta(seconds=settings.item_timeout), timedelta(seconds=settings.stop_grace), settings.shard_size
+        )
 
 
 async def reconcile(connection: Connection, limits: Limits) -> Report | None:

@@ -91,6 +91,13 @@ _REVOKE = "DELETE FROM shard WHERE batch_id = $1 RETURNING id, bucket"
 _RUNNING = "SELECT id FROM shard WHERE batch_id = $1 AND state = 'running'"
 
 
+# The leases that still hold; those that were taken over or settled by a deadline are absent.
+_RENEW = """
+SELECT s.id FROM shard s JOIN unnest($1::bigint[], $2::int[]) AS l (id, lease) ON s.id = l.id AND s.starts = l.lease
+WHERE s.state = 'running'
+"""
+
+
 class LeaseLost(Exception):
     """The shard was taken over, or its items were settled by a deadline: what this worker holds is void."""
 
@@ -243,6 +250,16 @@ async def _add(connection: Connection, batch: int, bucket: int, tag: int, rest: 
     )
     if state == "queued":
         await queue.enqueue(connection, [Entry(shard, tag, rest.delay)])
+
+
+async def renew(connection: Connection, leases: Sequence[tuple[int, int, int]]) -> set[int]:
+    """Renew leases, given as (shard, lease, queue entry): nobody takes these shards over for another heartbeat.
+
+    Returns the shards whose lease still holds.
+    """
+    await queue.beat(connection, [job for _, _, job in leases])
+    rows = await connection.fetch(_RENEW, [shard for shard, _, _ in leases], [lease for _, lease, _ in leases])
+    return {row["id"] for row in rows}
 
 
 async def promote(connection: Connection, bucket: int) -> None:

@@ -150,9 +150,14 @@ INSERT INTO fair_clock (tag) VALUES (0);
 -- What the whole cluster knows of a host.
 CREATE TABLE host (
     host         text PRIMARY KEY,
-    paused_until timestamptz,
-    robots       jsonb,
-    robots_until timestamptz
+    paused_until timestamptz NOT NULL
+);
+
+-- The rules of an origin's robots.txt that concern us.
+CREATE TABLE robots (
+    origin     text PRIMARY KEY,
+    rules      jsonb NOT NULL,
+    expires_at timestamptz NOT NULL
 );
 
 -- The outbox: written in the transaction that finishes a batch.

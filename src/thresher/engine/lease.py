@@ -1,0 +1,74 @@
+"""The proof that this process may still work at its shards.
+
+A worker that was cut off from the database, or frozen, must stop before another takes its shards over: else a host
+would see twice its limit. The keeper renews the leases of all shards of the process several times in the time after
+which the queue gives them away, and a shard begins nothing once its last renewal is too old.
+"""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+
+from thresher.storage import database, shards
+
+log = logging.getLogger("thresher.lease")
+
+_RENEWALS = 4  # in the time after which the queue gives a shard away
+_TRUST = 0.75  # of that time: how long a renewal is relied on
+
+
+@dataclass(slots=True)
+class Lease:
+    """The right to one shard. `lost` is set when it is known to be gone."""
+
+    shard: int
+    number: int
+    job: int
+    trust: float  # seconds that one renewal is good for
+    renewed: float = field(default_factory=time.monotonic)
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def valid(self) -> bool:
+        """Whether something new may be begun: not lost, and renewed recently enough."""
+        return not self.lost.is_set() and time.monotonic() - self.renewed < self.trust
+
+
+class LeaseKeeper:
+    """Renews the leases of one worker process, over one connection of the pool at a time."""
+
+    def __init__(self, pool: database.Pool, heartbeat: float) -> None:
+        self._pool, self._heartbeat = pool, heartbeat
+        self._leases: dict[int, Lease] = {}
+
+    def hold(self, shard: int, number: int, job: int) -> Lease:
+        """Keep renewing this lease until `release`."""
+        lease = self._leases[shard] = Lease(shard, number, job, self._heartbeat * _TRUST)
+        return lease
+
+    def release(self, lease: Lease) -> None:
+        if self._leases.get(lease.shard) is lease:
+            del self._leases[lease.shard]
+
+    async def run(self) -> None:
+        """Renew for ever. A failed renewal is only logged: its leases run out by themselves."""
+        while True:
+            await asyncio.sleep(self._heartbeat / _RENEWALS)
+            if not self._leases:
+                continue
+            try:
+                await self._renew(list(self._leases.values()))
+            except database.PASSING as error:
+                log.warning("leases not renewed: %s", error or type(error).__name__)
+
+    async def _renew(self, leases: list[Lease]) -> None:
+        begun = time.monotonic()  # the renewal counts from before it was asked for
+        async with self._pool.acquire(timeout=self._heartbeat) as connection:
+            mine = [(lease.shard, lease.number, lease.job) for lease in leases]
+            held = await shards.renew(connection, mine)
+        for lease in leases:
+            if lease.shard in held:
+                lease.renewed = begun
+            else:
+                lease.lost.set()

@@ -1,0 +1,169 @@
+"""Finished items, gathered per batch and settled together: one durable pack, then one transaction.
+
+A batch's items are flushed at `settle_items` of them, after `settle_seconds`, or when nothing else of the batch is
+under way here. What a flush cannot write because of one item's data is bisected, so that one title cannot sink its
+neighbours.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import asyncpg
+
+from thresher.domain.failure import FAILURES, FailureCode
+from thresher.domain.states import ItemState
+from thresher.settings import Settings
+from thresher.storage import blobs, database, items
+from thresher.storage.blobs import Blobs
+from thresher.storage.items import Pack, Settled, Work
+from thresher.storage.shards import Claim
+
+log = logging.getLogger("thresher.settle")
+
+_MAX_BYTES = 8 * 2**20  # a pack is not made larger than this by waiting for more
+_FLUSHES = 4  # flushes under way at a time, over all batches; more only queue up in PostgreSQL
+_TRIES = 6  # of a flush that meets a passing database error: about 12 seconds in all
+
+# The data of some item does not fit into PostgreSQL, whatever the reason.
+_REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, UnicodeEncodeError)
+
+
+@dataclass(slots=True)
+class _Finished:
+    claim: Claim
+    settled: Settled
+    frame: bytes | None
+    done: asyncio.Future[bool]
+
+
+@dataclass(slots=True)
+class _Buffer:
+    """The finished items of one batch that wait to be written, and how many more are under way."""
+
+    waiting: list[_Finished] = field(default_factory=list)
+    bytes: int = 0
+    under_way: int = 0
+    timer: asyncio.TimerHandle | None = None
+
+
+class Settler:
+    """One per worker process."""
+
+    def __init__(self, pool: database.Pool, store: Blobs, settings: Settings) -> None:
+        self._pool, self._store = pool, store
+        self._items, self._seconds = settings.settle_items, settings.settle_seconds
+        self._buffers: dict[int, _Buffer] = {}
+        self._slots = asyncio.Semaphore(_FLUSHES)
+        self._flushes: set[asyncio.Task[None]] = set()
+
+    def begin(self, batch: int) -> None:
+        """An item of this batch is under way: its batch is not idle until `end`."""
+        self._buffers.setdefault(batch, _Buffer()).under_way += 1
+
+    def end(self, batch: int) -> None:
+        """The item is finished, or given back. The last one flushes what waits."""
+        buffer = self._buffers[batch]
+        buffer.under_way -= 1
+        if buffer.under_way == 0:
+            self._flush(batch)
+
+    def add(self, claim: Claim, settled: Settled, frame: bytes | None) -> asyncio.Future[bool]:
+        """Hand over a finished item (between `begin` and `end`). The future is True once it is settled for good,
+
+        False if the shard was lost meanwhile, and raises if the database stays away.
+        """
+        done = asyncio.get_running_loop().create_future()
+        buffer = self._buffers[claim.batch]
+        buffer.waiting.append(_Finished(claim, settled, frame, done))
+        buffer.bytes += len(frame or b"")
+        if len(buffer.waiting) >= self._items or buffer.bytes >= _MAX_BYTES:
+            self._flush(claim.batch)
+        elif buffer.timer is None:
+            buffer.timer = asyncio.get_running_loop().call_later(self._seconds, self._flush, claim.batch)
+        return done
+
+    async def close(self) -> None:
+        """Write what waits."""
+        for batch in list(self._buffers):
+            self._flush(batch)
+        await asyncio.gather(*self._flushes, return_exceptions=True)
+
+    def _flush(self, batch: int) -> None:
+        buffer = self._buffers[batch]
+        if buffer.timer is not None:
+            buffer.timer.cancel()
+            buffer.timer = None
+        waiting, buffer.waiting, buffer.bytes = buffer.waiting, [], 0
+        if buffer.under_way == 0:
+            del self._buffers[batch]
+        if waiting:
+            task = asyncio.create_task(self._write(batch, waiting))
+            self._flushes.add(task)
+            task.add_done_callback(self._flushes.discard)
+
+    async def _write(self, batch: int, finished: Sequence[_Finished]) -> None:
+        try:
+            async with self._slots:
+                lost = await self._settle(batch, finished)
+        except Exception as error:  # whoever waits for these items must know, whatever it was
+            for one in finished:
+                if not one.done.done():
+                    one.done.set_exception(error)
+            return
+        for one in finished:
+            if not one.done.done():
+                one.done.set_result(one.claim.shard not in lost)
+
+    async def _settle(self, batch: int, finished: Sequence[_Finished]) -> frozenset[int]:
+        """Write a pack and settle its items. Returns the shards that were lost."""
+        try:
+            pack, settled = await self._pack(finished)
+            return await self._commit(batch, finished, settled, pack)
+        except _REFUSED as error:
+            if len(finished) > 1:
+                half = len(finished) // 2
+                return await self._settle(batch, finished[:half]) | await self._settle(batch, finished[half:])
+            one = finished[0]
+            log.warning("item %s/%s cannot be stored: %s", one.claim.batch_public_id, one.settled.ord, error)
+            return await self._commit(batch, finished, [_unstorable(one.settled)], None)
+
+    async def _pack(self, finished: Sequence[_Finished]) -> tuple[Pack | None, list[Settled]]:
+        frames, settled, offset = [], [], 0
+        for one in finished:
+            if one.frame is None:
+                settled.append(one.settled)
+                continue
+            settled.append(replace(one.settled, span=(offset, len(one.frame))))
+            frames.append(one.frame)
+            offset += len(one.frame)
+        if not frames:
+            return None, settled
+        key = blobs.pack_key(finished[0].claim.batch_public_id)
+        await self._store.put(key, b"".join(frames))
+        return Pack(key, offset), settled
+
+    async def _commit(
+        self, batch: int, finished: Sequence[_Finished], settled: Sequence[Settled], pack: Pack | None
+    ) -> frozenset[int]:
+        by_shard: dict[int, tuple[Claim, list[Settled]]] = {}
+        for one, item in zip(finished, settled, strict=True):
+            by_shard.setdefault(one.claim.shard, (one.claim, []))[1].append(item)
+        work = [Work(claim.shard, claim.lease, mine) for claim, mine in by_shard.values()]
+        for attempt in range(_TRIES):
+            try:
+                async with self._pool.acquire() as connection:
+                    return (await items.settle(connection, batch, work, pack)).lost
+            except database.PASSING as error:
+                if attempt == _TRIES - 1:
+                    raise
+                log.warning("settling waits for the database: %s", error or type(error).__name__)
+                await asyncio.sleep(0.2 * 2**attempt)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _unstorable(settled: Settled) -> Settled:
+    """The item, failed with words of our own, after PostgreSQL refused the ones it came with."""
+    code = FailureCode.INTERNAL
+    return Settled(settled.ord, ItemState.FAILED, [], code, f"{FAILURES[code].meaning} (unstorable)", settled.http)

@@ -1,0 +1,258 @@
+"""A worker process: the queue library's loop, and what its shards work with.
+
+Claims shards as the queue serves them, runs each (engine/shard.py), ends it. A handler never raises: it settles or
+gives back. On SIGTERM it begins nothing more, gives back what is not begun, and leaves. Anything that the process
+cannot mend (the database is gone for good) ends it; the supervisor starts another.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import uvloop
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.domain.models import Context, Job
+
+from thresher.convert.process import SpawnFailed
+from thresher.convert.sandbox import Converter
+from thresher.domain import url
+from thresher.domain.failure import FAILURES, FailureCode
+from thresher.domain.states import ItemState
+from thresher.engine.lease import Lease, LeaseKeeper
+from thresher.engine.settler import Settler
+from thresher.engine.shard import Engine, ShardRun
+from thresher.net.fetch import Fetcher
+from thresher.pipeline import item as pipeline
+from thresher.pipeline.robots import Robots
+from thresher.settings import Settings
+from thresher.storage import database, hosts, queue, reconcile, shards
+from thresher.storage.blobs import Blobs
+from thresher.storage.items import Settled
+from thresher.storage.shards import Claim, LeaseLost, Rest
+
+log = logging.getLogger("thresher.worker")
+
+_POOL = 8  # connections: a few flushes, claims, pauses and renewals at a time
+_END_TRIES = 6  # of the transaction that ends a shard: about 12 seconds of a missing database
+
+
+class Worker:
+    """The shards of one process."""
+
+    def __init__(self, settings: Settings, pool: database.Pool, engine: Engine, keeper: LeaseKeeper) -> None:
+        self._settings, self._pool, self._engine, self._keeper = settings, pool, engine, keeper
+        self._running: set[ShardRun] = set()
+        self._draining = False
+
+    def drain(self) -> None:
+        """Begin nothing more; the shards in hand end within `stop_grace`."""
+        self._draining = True
+        for run in self._running:
+            run.stop()
+
+    async def handle(self, job: Job, context: Context) -> None:
+        """Serve one queue entry. Never raises: a shard that goes wrong here is found by the reconciler."""
+        shard = int(job.payload or b"0")
+        try:
+            async with self._pool.acquire() as connection:
+                claim = await shards.claim(connection, shard)
+            if claim is not None:
+                await self._run(claim, job, context)
+        except LeaseLost:
+            log.warning("shard %s was taken over", shard)
+        except Exception:  # the library would delete the entry, or hold it for ever
+            log.exception("shard %s", shard)
+
+    async def _run(self, claim: Claim, job: Job, context: Context) -> None:
+        lease = self._keeper.hold(claim.shard, claim.lease, job.id)
+        try:
+            if claim.lease > self._settings.max_starts:
+                rests = await self._isolate(claim)
+            else:
+                rests = await self._work(claim, lease, context)
+            await self._end(claim, rests)
+        finally:
+            self._keeper.release(lease)
+
+    async def _work(self, claim: Claim, lease: Lease, context: Context) -> list[Rest]:
+        async with self._pool.acquire() as connection:
+            paused = await hosts.paused(connection, {url.parse(item.ref).host for item in claim.items})
+        run = ShardRun(claim, lease, self._engine, paused)
+        self._running.add(run)
+        if self._draining:
+            run.stop()
+        task = asyncio.create_task(run.run())
+        try:
+            with (
+                context.cancellation
+            ):  # the batch was stopped: the library cancels this scope, not the shard's own work
+                await asyncio.wait({task})
+            run.abort()
+            return await task
+        except Exception:
+            log.exception("shard %s of %s", claim.shard, claim.batch_public_id)
+            return run.recover()
+        finally:
+            self._running.discard(run)
+
+    async def _isolate(self, claim: Claim) -> list[Rest]:
+        """A shard whose workers keep dying is halved, until the item that kills them is alone and fails by name."""
+        if len(claim.items) > 1:
+            half = len(claim.items) // 2
+            log.error("shard %s of %s was started %s times: halved", claim.shard, claim.batch_public_id, claim.lease)
+            return [
+                Rest(
+                    [item.ord for item in part],
+                    dispatched_at=claim.dispatched_at,
+                    carry={str(item.ord): item.attempts for item in part if item.attempts} or None,
+                    starts=self._settings.max_starts - 1,
+                )
+                for part in (claim.items[:half], claim.items[half:])
+            ]
+        code = FailureCode.WORKER_LOST
+        for item in claim.items:
+            self._engine.settler.begin(claim.batch)
+            settled = Settled(item.ord, ItemState.FAILED, item.attempts, code, FAILURES[code].meaning)
+            done = self._engine.settler.add(claim, settled, None)
+            self._engine.settler.end(claim.batch)
+            await done
+        return []
+
+    async def _end(self, claim: Claim, rests: list[Rest]) -> None:
+        for attempt in range(_END_TRIES):
+            try:
+                async with self._pool.acquire() as connection:
+                    await shards.end(connection, claim.shard, claim.lease, rests)
+            except database.PASSING as error:
+                if attempt == _END_TRIES - 1:
+                    raise
+                log.warning("ending shard %s waits for the database: %s", claim.shard, error or type(error).__name__)
+                await asyncio.sleep(0.2 * 2**attempt)
+            else:
+                return
+
+
+@contextlib.asynccontextmanager
+async def _tools(settings: Settings, pool: database.Pool, leave: Callable[[], None]) -> AsyncIterator[Engine]:
+    """Everything that an attempt and a settle need, opened and closed together. `leave` ends the process in good order."""
+    converter = Converter(
+        timeout=settings.convert_timeout,
+        memory_bytes=settings.convert_memory_bytes,
+        max_decoded_bytes=settings.max_decoded_bytes,
+        max_output_bytes=settings.max_output_bytes,
+    )
+    settler = Settler(pool, Blobs(settings.packs_url), settings)
+    await converter.start()
+    try:
+        async with Fetcher.from_settings(settings) as fetcher:
+            tools = pipeline.Tools(fetcher, converter, Robots(fetcher, pool, settings))
+
+            async def attempt(target: url.Url, timeout: float) -> pipeline.Attempt:
+                try:
+                    return await pipeline.attempt(target, tools, timeout)
+                except SpawnFailed:  # not the item's fault: it is given back, and this process is of no more use
+                    log.exception("no converter can be started")
+                    leave()
+                    raise asyncio.CancelledError from None
+
+            async def pause(host: str, seconds: float) -> None:
+                async with pool.acquire() as connection:
+                    await hosts.pause(connection, host, seconds)
+
+            yield Engine(settings, settler, attempt, pause, asyncio.Semaphore(settings.fetches_per_worker))
+    finally:
+        await settler.close()
+        await converter.close()
+
+
+async def _reconcile_forever(settings: Settings, pool: database.Pool) -> None:
+    limits = reconcile.Limits.of(settings)
+    while True:
+        await asyncio.sleep(settings.reconcile_seconds * random.uniform(0.8, 1.2))
+        try:
+            async with pool.acquire() as connection:
+                report = await reconcile.reconcile(connection, limits)
+        except database.PASSING:
+            log.exception("reconcile")
+            continue
+        if report is not None and str(report) != "nothing":
+            log.info("reconciled: %s", report)
+
+
+class Process:
+    """What ends a worker process: a signal, in good order, or something that it cannot mend, with a failing exit code."""
+
+    def __init__(self) -> None:
+        self.broken = False
+        self._on_leave: list[Callable[[], object]] = []
+
+    def on_leave(self, call: Callable[[], object]) -> None:
+        self._on_leave.append(call)
+
+    def leave(self) -> None:
+        for call in self._on_leave:
+            call()
+
+    def break_off(self) -> None:
+        self.broken = True
+        self.leave()
+
+
+async def _serve(settings: Settings, database_url: str) -> bool:
+    """Work until told to leave. True if that was in good order."""
+    process = Process()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, process.leave)
+    pool = await database.open_pool(database_url, "thresher work", size=_POOL)
+    listener = await database.connect(database_url, "thresher queue")
+    async with pool, _tools(settings, pool, process.break_off) as engine:
+        keeper = LeaseKeeper(pool, settings.heartbeat)
+        worker = Worker(settings, pool, engine, keeper)
+        manager = QueueManager(queue.queries(listener), channel=queue.CHANNEL)
+        manager.entrypoint(queue.ENTRYPOINT, accepts_context=True)(worker.handle)
+        process.on_leave(worker.drain)
+        process.on_leave(manager.shutdown.set)
+
+        def cut_off(_: object) -> None:  # without its connection the library would wait for what cannot come
+            process.break_off()
+
+        listener.add_termination_listener(cut_off)
+        chores = [asyncio.create_task(keeper.run()), asyncio.create_task(_reconcile_forever(settings, pool))]
+        try:
+            await _run_queue(manager, settings)
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
+            listener.remove_termination_listener(cut_off)
+            listener.terminate()
+    return not process.broken
+
+
+async def _run_queue(manager: QueueManager, settings: Settings) -> None:
+    await manager.run(
+        dequeue_timeout=timedelta(seconds=settings.heartbeat / 2),
+        batch_size=max(1, settings.shards_per_worker // 4),
+        max_concurrent_tasks=settings.shards_per_worker,
+        heartbeat_timeout=timedelta(seconds=settings.heartbeat),
+        shutdown_on_listener_failure=True,
+        log_aggregation_interval=timedelta(0),
+    )
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM. Exits with 1 when the database cannot be reached, or was lost."""
+    if not settings.database_url:
+        raise ValueError("a worker needs DATABASE_URL")
+    try:
+        in_order = uvloop.run(_serve(settings, settings.database_url))
+    except database.DatabaseUnavailable as error:
+        sys.exit(f"thresher work: {error}")
+    if not in_order:
+        sys.exit("thresher work: the process could not go on; see the log above")
