@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import tracemalloc
 import zlib
 
 import brotli
@@ -64,6 +65,17 @@ def test_a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not(name, com
 @each_coding
 def test_a_bomb_is_stopped_at_the_limit(name, compress):
     assert code_of(compress(bytes(50 * 2**20)), name, 2**20) is FailureCode.DECOMPRESSION_BOMB
+
+
+@each_coding
+def test_a_bomb_takes_little_more_memory_than_the_limit(name, compress):
+    body = compress(bytes(64 * 2**20))
+    tracemalloc.start()
+    try:
+        code_of(body, name, 2**20)
+        assert tracemalloc.get_traced_memory()[1] < 5 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @each_coding

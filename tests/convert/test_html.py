@@ -140,6 +140,11 @@ def test_no_lone_surrogate_reaches_any_string():
     "".join([found.title or "", found.markdown, found.text, *found.links]).encode("utf-8")
 
 
+def test_a_no_break_space_is_a_character_unless_the_page_writes_about_its_reference():
+    assert page("<p>10&nbsp;t and 5&#160;kg").markdown == "10\u00a0t and 5\u00a0kg"
+    assert "`&#160;`" in page("<p>10&nbsp;t <code>&amp;#160;</code>").markdown
+
+
 def test_a_page_hidden_until_its_script_has_run_is_still_converted():
     assert page('<body hidden aria-hidden="true"><p>words</p></body>').markdown == "words"
 

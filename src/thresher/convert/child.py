@@ -5,7 +5,6 @@ the parent dies. Whatever it meets costs at most this process. Its first message
 """
 
 import ctypes
-import gc
 import os
 import resource
 import signal
@@ -20,7 +19,6 @@ from thresher.convert.laps import Laps
 from thresher.domain.failure import FailureCode, ItemFailed
 
 _PR_SET_PDEATHSIG = 1
-_COLLECT_EVERY = 1000  # conversions; a page leaves no cycles, so the collector only costs time
 
 
 def main(arguments: list[str]) -> int:
@@ -30,19 +28,12 @@ def main(arguments: list[str]) -> int:
     _die_with(parent)
     requests, answers = _take_over_stdio()
     _limit_memory(memory)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
     _send(answers, {"ready": True})
-    served = 0
     while (message := wire.read(requests)) is not None:
         header, frame = _answer(*message, decoded, output)
         _send(answers, header, frame)
         if header.get("last"):
             return 0
-        served += 1
-        if served % _COLLECT_EVERY == 0:
-            gc.collect()
     return 0
 
 

@@ -47,7 +47,7 @@ def convert(html: str, url: str, laps: Laps) -> Page:
     laps.lap("links")
     document.remove(_UNSEEN)
     laps.lap("prune")
-    markdown = document.to_markdown()
+    markdown = _with_plain_spaces(document.to_markdown(), html)
     laps.lap("markdown")
     text = document.to_text().strip()
     laps.lap("text")
@@ -61,6 +61,16 @@ def _base(document: turbohtml.Document, url: str) -> str:
         return url
     base = Resolver(url).resolve(element.attr("href") or "")
     return base if base and base.startswith(("http://", "https://")) else url
+
+
+def _with_plain_spaces(markdown: str, html: str) -> str:
+    """No-break spaces as the character, where the renderer writes a reference that only clutters the text.
+
+    Left alone where the page spells the reference out itself: then it may stand in its code.
+    """
+    if "&#160;" not in markdown or "amp;#160;" in html or "38;#160;" in html:
+        return markdown
+    return markdown.replace("&#160;", "\u00a0")
 
 
 def _without_nul(text: str) -> str:

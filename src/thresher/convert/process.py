@@ -16,6 +16,7 @@ import orjson
 from thresher.convert import wire
 
 _READY_SECONDS = 60.0  # importing takes 0.2 s; a machine under heavy load may take long
+_EXIT_SECONDS = 5.0  # for a child that has closed its end
 _BUFFER = 2**20  # bytes of an answer that are read ahead
 # What a child needs to start. The rest of the environment holds the database's password and other people's keys.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV")
@@ -102,16 +103,28 @@ class Child:
     async def kill(self) -> None:
         """End it now and reap it; no process and no descriptor is left."""
         self._writer.close()
-        self.interrupt()
-        await self._process.wait()
+        if not self.gone:
+            self.interrupt()
+        await self._exit()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
 
     async def _end(self) -> str:
-        self.interrupt()  # it closed its end, so it is of no use even if it lives
-        status = await self._process.wait()
+        status = await self._exit()
         if status >= 0:
             return f"exit status {status}"
         with contextlib.suppress(ValueError):
             return f"signal {-status} ({signal.Signals(-status).name})"
         return f"signal {-status}"
+
+    async def _exit(self) -> int:
+        """The exit status of a child that is about to end, or else is made to.
+
+        Not killed at once: asyncio's kill() looks whether the process has ended, and so takes the status away from
+        the watcher that waits for it (Python 3.11).
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_EXIT_SECONDS):
+                return await self._process.wait()
+        self.interrupt()
+        return await self._process.wait()
