@@ -12,6 +12,7 @@ from tests.origins.raw import Exchange, RawOrigin, redirect, reply, response, se
 
 from thresher.domain.failure import FailureCode
 from thresher.domain.url import parse
+from thresher.net import connector
 from thresher.net.fetch import Fetcher
 from thresher.settings import Settings
 
@@ -166,6 +167,18 @@ async def test_a_connection_is_kept_and_its_second_use_costs_no_connect(make_fet
         second = await fetcher.fetch(parse(origin.url()), timeout=5)
     assert origin.connections == 1
     assert (second.ms["dns"], second.ms["connect"], second.family) == (0, 0, 4)
+
+
+async def test_connections_are_kept_to_the_hosts_last_used_and_no_more(
+    make_fetcher: MakeFetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connector, "IDLE_HOSTS", 3)
+    async with RawOrigin({"/": reply(b"x")}) as origin:
+        fetcher = await make_fetcher(connect_to=[f"*:80=127.0.0.1:{origin.port}"])
+        for host in ("a", "b", "a", "c", "d", "a", "b"):
+            await fetcher.fetch(parse(f"http://{host}.example/"), timeout=5)
+    # d pushed out b, the longest idle, while a had been used again.
+    assert [seen.connection for seen in origin.seen] == [1, 2, 1, 3, 4, 1, 5]
 
 
 async def test_a_kept_connection_that_the_server_closed_is_replaced_unseen(make_fetcher: MakeFetcher) -> None:

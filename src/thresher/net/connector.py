@@ -20,12 +20,15 @@ from thresher.net.lookup import Lookup
 from thresher.net.routes import Routes
 
 if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
 DNS_TTL = 60  # seconds; short, as the answer's own TTL is not known
 DNS_ENTRIES = 10_000
 KEEPALIVE = 15.0  # seconds; most servers close idle connections after 5 to 75
+IDLE_HOSTS = 256  # hosts to which idle connections are kept; without a bound, a walk over many hosts uses up the files
 
 
 @dataclass(slots=True)
@@ -91,6 +94,13 @@ class GuardedConnector(TCPConnector):
         found = await super()._resolve_host(way.host, port, traces)
         way.resolving, way.dns = False, perf_counter() - started
         return found
+
+    def _release(self, key: "ConnectionKey", protocol: "ResponseHandler", *, should_close: bool = False) -> None:
+        super()._release(key, protocol, should_close=should_close)
+        # A key leaves the pool with its last connection and comes back behind the others: the first is the longest idle.
+        while len(self._conns) > IDLE_HOSTS:
+            for idle, _ in self._conns.pop(next(iter(self._conns))):
+                idle.close()
 
     def _socket(self, info: AddrInfoType) -> socket.socket:
         family, kind, proto, _, sockaddr = info

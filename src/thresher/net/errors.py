@@ -85,7 +85,6 @@ _TABLE: tuple[tuple[type[BaseException], Callable[[BaseException, Passage, int |
     (AddressRefused, lambda *_: ItemFailed(FailureCode.BLOCKED_ADDRESS)),
     (socket.gaierror, _dns),
     (ssl.SSLError, _tls),
-    (ssl.CertificateError, _tls),
     (ConnectionTimeoutError, _connect_timeout),
     (TimeoutError, _connect_timeout),  # ETIMEDOUT: the kernel gave up on the connection
     (InvalidURL, lambda *_: ItemFailed(FailureCode.INVALID_URL, "The URL cannot be requested.")),
