@@ -35,9 +35,11 @@ def spawn(
     """
     who = "-" if identity is None else f"{identity[0]}:{identity[1]}"
     wrapper = [sys.executable, "-I", "-S", pdeath.__file__, str(os.getpid()), str(int(death_signal)), who]
+    # Where the interpreter finds itself: the wrapper needs it even if the program is to have a bare environment.
+    libraries = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     return subprocess.Popen(  # noqa: S603 - arguments are a list; the programs are our own
         [*wrapper, *argv],
-        env=dict(env),
+        env=libraries | dict(env),
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=output,

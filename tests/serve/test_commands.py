@@ -1,0 +1,202 @@
+"""The command line as an operator meets it: real processes, exit codes, and what they print."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.serve.support import alive, environment, processes_with, until
+
+COMMAND = [sys.executable, "-m", "thresher.cli.main"]
+
+
+def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], env=environment(**env), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+class Server:
+    """A running `thresher serve`."""
+
+    def __init__(self, data_dir: Path, *arguments: str, **env: str) -> None:
+        self.data_dir = data_dir
+        self.output = data_dir.with_suffix(".out")
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*COMMAND, "serve", "--data-dir", str(data_dir), "--port", "0", "--workers", "1", *arguments],
+                env=environment(**env),
+                stderr=output,
+                stdout=output,
+                stdin=subprocess.DEVNULL,
+            )
+
+    def said(self, pattern: str) -> re.Match[str] | None:
+        return re.search(pattern, self.output.read_text())
+
+    async def ready(self) -> str:
+        """Its URL, once it listens."""
+        await until(
+            lambda: self.said("Thresher listens on") is not None or self.process.poll() is not None,
+            "the server to listen",
+            60,
+        )
+        found = self.said(r"Thresher listens on (\S+)")
+        assert found is not None, self.output.read_text()
+        return found[1]
+
+    async def ended(self) -> int:
+        await until(lambda: self.process.poll() is not None, "the server to end", 60)
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+    def children(self, name: str) -> list[int]:
+        """The pids of `thresher api`, `thresher work`, or the postmaster."""
+        found = []
+        for pid in processes_with(self.data_dir.name):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if name.encode() in (words[-2], words[0].rpartition(b"/")[2]):
+                found.append(pid)
+        return found
+
+
+async def get(url: str) -> int:
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    return int(answer.split()[1])
+
+
+async def test_serve_starts_answers_and_stops_without_a_trace(room: Path) -> None:
+    server = Server(room / "data")
+    url = await server.ready()
+    assert await get(url) == 200
+    assert server.said("API key, shown only now: ")
+    note = room / "data" / "server.json"
+    assert note.stat().st_mode & 0o777 == 0o600
+    assert json.loads(note.read_text()) | {"url": url, "pid": server.process.pid} == json.loads(note.read_text())
+    server.process.send_signal(signal.SIGTERM)
+    assert await server.ended() == 0, server.output.read_text()
+    assert processes_with(room.name) == []
+    assert not note.exists()
+
+
+async def test_a_key_is_printed_by_the_first_start_alone_and_never_one_that_was_given(room: Path) -> None:
+    for start, key_is_shown in ((1, True), (2, False)):
+        server = Server(room / "data")
+        await server.ready()
+        assert bool(server.said("API key")) is key_is_shown, f"start {start}"
+        server.process.send_signal(signal.SIGINT)
+        assert await server.ended() == 0
+
+
+async def test_every_part_that_is_killed_comes_back_on_the_same_port(room: Path) -> None:
+    server = Server(room / "data")
+    url = await server.ready()
+    for part in ("work", "api", "postgres"):
+        await until(lambda part=part: server.children(part) != [], f"{part} to run")  # type: ignore[misc]
+        before = server.children(part)
+        os.kill(min(before), signal.SIGKILL)
+        await until(
+            lambda part=part, before=before: bool(server.children(part)) and min(before) not in server.children(part),  # type: ignore[misc]
+            f"{part} to be started again",
+        )
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                if await get(url) == 200:
+                    break
+            except (OSError, IndexError):
+                await asyncio.sleep(0.05)
+    server.process.send_signal(signal.SIGTERM)
+    assert await server.ended() == 0, server.output.read_text()
+
+
+async def test_kill_of_serve_leaves_no_process_and_the_next_start_works(room: Path) -> None:
+    server = Server(room / "data")
+    await server.ready()
+    server.process.kill()
+    await server.ended()
+    again = Server(room / "data")
+    await again.ready()
+    again.process.send_signal(signal.SIGTERM)
+    assert await again.ended() == 0, again.output.read_text()
+    await until(lambda: processes_with(room.name) == [], "all processes to end")
+
+
+async def test_a_second_signal_stops_at_once(room: Path) -> None:
+    server = Server(room / "data", THRESHER_STOP_GRACE="3600")
+    await server.ready()
+    worker = server.children("work")[0]
+    os.kill(worker, signal.SIGSTOP)
+    server.process.send_signal(signal.SIGTERM)
+    await until(lambda: server.said("Stopping") is not None, "the drain to begin")
+    assert alive(worker)
+    server.process.send_signal(signal.SIGTERM)
+    assert await server.ended() == 0
+    assert processes_with(room.name) == []
+
+
+async def test_a_data_dir_in_use_is_one_line_with_exit_code_1(room: Path) -> None:
+    server = Server(room / "data")
+    await server.ready()
+    result = run("serve", "--data-dir", str(room / "data"), "--port", "0")
+    server.process.send_signal(signal.SIGTERM)
+    await server.ended()
+    assert result.returncode == 1
+    assert f"{room / 'data'} is in use by another Thresher (process {server.process.pid})" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_in_use_is_one_line_with_exit_code_1(room: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("serve", "--data-dir", str(room / "data"), "--port", str(taken.getsockname()[1]))
+    assert result.returncode == 1
+    assert "Address already in use" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (room / "data").exists()
+
+
+def test_a_database_out_of_reach_is_one_line_without_the_password(room: Path) -> None:
+    result = run("migrate", DATABASE_URL="postgresql://me:secret@127.0.0.1:1/x")
+    assert result.returncode == 1
+    assert "127.0.0.1:1/x cannot be used" in result.stderr
+    assert "secret" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["api", "work", "migrate"])
+def test_a_part_of_a_cluster_without_a_database_says_what_to_set(command: str) -> None:
+    result = run(command)
+    assert result.returncode == 2
+    assert result.stderr.startswith("thresher: DATABASE_URL is not set")
+
+
+def test_a_bad_setting_is_named_with_what_is_allowed() -> None:
+    result = run("serve", THRESHER_RETRIES="many", THRESHER_PORT="70000")
+    assert result.returncode == 2
+    assert "retries (THRESHER_RETRIES) = 'many'" in result.stderr
+    assert "less than or equal to 65535" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_settings_file_that_is_missing_or_broken_is_named(room: Path) -> None:
+    file = room / "thresher.toml"
+    assert str(file) in run("serve", THRESHER_CONFIG=str(file)).stderr
+    file.write_text("port = = 1")
+    result = run("serve", THRESHER_CONFIG=str(file))
+    assert (result.returncode, "is not TOML" in result.stderr) == (2, True)
+
+
+def test_every_command_has_a_help_and_the_version_is_the_packages() -> None:
+    for command in ("serve", "api", "work", "migrate"):
+        assert "Example" in run(command, "--help").stdout
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", run("version").stdout)
