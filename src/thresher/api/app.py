@@ -1,0 +1,101 @@
+"""The HTTP application, put together, and the server that runs it. Knows every part of the API and no detail of one."""
+
+import asyncio
+import logging
+import math
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import uvicorn
+from fastapi import FastAPI
+
+import thresher
+from thresher.api import ops, problems
+from thresher.api.auth import KnownKeys
+from thresher.api.body import BodyLimit
+from thresher.api.olostep.routes import router as olostep
+from thresher.api.openapi import describe
+from thresher.api.reconciling import keep_reconciling
+from thresher.api.state import open_state
+from thresher.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. `settings.database_url` is set, and the database is migrated."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_state(settings) as state:
+            app.state.thresher = state
+            reconciling = asyncio.create_task(keep_reconciling(state.pool, settings), name="reconciling")
+            try:
+                yield
+            finally:
+                reconciling.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reconciling
+
+    app = FastAPI(
+        title="Thresher",
+        version=thresher.__version__,
+        summary="A self-hosted batch engine.",
+        lifespan=lifespan,
+        redirect_slashes=False,  # clients do not follow redirects; a slash too many is a 404 that says so
+        redoc_url=None,
+    )
+    app.state.known_keys = KnownKeys()
+    app.state.readiness = ops.Readiness()
+    problems.register(app, settings.public_url)
+    # The one added last is the outermost.
+    app.add_middleware(BodyLimit, limit=settings.max_request_bytes)
+    app.add_middleware(problems.Border, public_url=settings.public_url)
+    app.include_router(olostep)
+    app.include_router(ops.router)
+    describe(app)
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then answer what is under way and return. Blocking.
+
+    Raises SystemExit(1) after one line on standard error if the address cannot be listened on or the start fails.
+    """
+    listener = _listen(settings.host, settings.port)
+    config = uvicorn.Config(
+        create_app(settings),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=math.ceil(settings.stop_grace),
+    )
+    server = uvicorn.Server(config)
+    host, port = listener.getsockname()[:2]
+    log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+    # uvicorn raises the signal again when it has drained, for whoever was there before: nobody, so a drain ends with 0.
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        server.run(sockets=[listener])
+    finally:
+        listener.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if not server.started:
+        raise SystemExit(1)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        print(f"thresher: cannot listen on {host}:{port}: {error.strerror or error}", file=sys.stderr)
+        raise SystemExit(1) from None

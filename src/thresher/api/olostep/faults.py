@@ -1,0 +1,50 @@
+"""What is wrong with a request, gathered: one refusal names several places, so that a caller mends them in one go."""
+
+from typing import Any
+
+from thresher.domain.problem import Problem, ProblemCode
+
+MOST = 20  # places named in one answer
+
+
+class EnoughFaults(Exception):
+    """There are as many faults as an answer names: looking on would only cost time."""
+
+
+class Faults:
+    """The faults of one request body, in the order they were found."""
+
+    def __init__(self) -> None:
+        self._errors: list[dict[str, Any]] = []
+
+    def add(self, loc: tuple[str | int, ...], message: str, kind: str = "value_error") -> None:
+        """Note a fault at `loc`, a path such as ("items", 3, "url"). Raises EnoughFaults at the limit."""
+        self._errors.append({"loc": ["body", *loc], "msg": message, "type": kind})
+        if len(self._errors) >= MOST:
+            raise EnoughFaults
+
+    def add_problem(self, loc: tuple[str | int, ...], problem: Problem) -> None:
+        """Note what a rule of the domain refused."""
+        self.add(loc, str(problem.errors[0]["msg"]) if problem.errors else problem.detail, "metadata")
+
+    def raise_any(self) -> None:
+        """Raise Problem(validation_error) if there is a fault; its detail is the first one."""
+        if not self._errors:
+            return
+        first = self._errors[0]
+        where, message = path(first["loc"][1:]), first["msg"]
+        # A client compares the documented text of a fault in the batch's own metadata.
+        detail = message if where in ("", "metadata") else f"{where}: {message}"
+        others = len(self._errors) - 1
+        if others:
+            more = "at least " if len(self._errors) >= MOST else ""
+            detail += f" (and {more}{others} more; see errors)"
+        raise Problem(ProblemCode.VALIDATION_ERROR, detail, errors=self._errors)
+
+
+def path(loc: list[str | int]) -> str:
+    """("items", 3, "url") as `items[3].url`."""
+    text = ""
+    for part in loc:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

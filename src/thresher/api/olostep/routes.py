@@ -1,0 +1,159 @@
+"""The four routes of the Olostep Batches API. Each one: who asks, what is asked, one look at the database, the reply."""
+
+import asyncio
+import re
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from pydantic import WithJsonSchema
+from starlette.responses import Response
+
+from thresher.api.auth import Caller
+from thresher.api.olostep import content, queries, schemas, views
+from thresher.api.olostep.requests import CreateBatch, read_create
+from thresher.api.openapi import PROBLEMS, json_body
+from thresher.api.state import State, state_of
+from thresher.domain import ids
+from thresher.domain.problem import Problem, ProblemCode
+from thresher.domain.states import ItemState
+from thresher.storage import batches, items
+from thresher.storage.accounts import Account
+from thresher.storage.batches import Batch, NewBatch
+from thresher.storage.blobs import BlobMissing
+from thresher.storage.database import Connection
+from thresher.storage.items import Item, Page
+
+router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
+
+# Smaller bodies are read faster than a thread is started.
+_IN_A_THREAD = 64 * 1024
+
+_BATCH_ID = re.compile(r"batch_[a-z0-9]{1,40}")
+
+# Read by hand, so that every client's spelling works; declared for the documentation.
+_Integer = WithJsonSchema({"type": "integer"})
+_Status = WithJsonSchema({"type": "string", "enum": list(queries.STATUSES)})
+_Formats = WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(queries.FORMATS)}})
+
+
+@router.post(
+    "/batches",
+    response_model=schemas.Batch,
+    openapi_extra=json_body(schemas.CreateBatch),
+    summary="Start a batch",
+)
+async def create_batch(request: Request, caller: Caller) -> Response:
+    state = state_of(request)
+    body = await request.body()
+    if len(body) > _IN_A_THREAD:
+        wanted = await asyncio.to_thread(read_create, body, state.settings)
+    else:
+        wanted = read_create(body, state.settings)
+    async with state.connection() as connection:
+        batch = await batches.create(connection, _new_batch(caller, wanted, state))
+    return _json(views.batch_view(batch))
+
+
+@router.get("/batches/{batch_id}", response_model=schemas.Batch, summary="Where a batch is")
+async def batch_info(request: Request, caller: Caller, batch_id: str) -> Response:
+    async with state_of(request).connection() as connection:
+        batch = await _batch(connection, caller, batch_id)
+    return _json(views.batch_view(batch))
+
+
+@router.get("/batches/{batch_id}/items", response_model=schemas.Items, summary="A page of a batch's items")
+async def batch_items(
+    request: Request,
+    caller: Caller,
+    batch_id: str,
+    status: Annotated[str | None, Query(description="Absent: all finished items."), _Status] = None,
+    cursor: Annotated[str | None, Query(description="From the previous page; absent: the start."), _Integer] = None,
+    limit: Annotated[str | None, Query(description="Items in the page."), _Integer] = None,
+) -> Response:
+    state = state_of(request)
+    query = queries.read_items_query(request.query_params, state.settings)
+    async with state.snapshot() as connection:
+        batch = await _batch(connection, caller, batch_id)
+        page = await _page(connection, batch, query)
+    name = state.settings.items_object
+    view = views.items_view(batch, page, query.status, name, lambda key, ord_: ids.retrieve_id(state.secret, key, ord_))
+    return _json(view)
+
+
+@router.get("/retrieve", response_model=schemas.Content, summary="What was made of one item")
+async def retrieve(
+    request: Request,
+    caller: Caller,
+    retrieve_id: Annotated[str | None, Query(description="Of an item of a batch. Required.")] = None,
+    formats: Annotated[list[str] | None, Query(description="Absent: all."), _Formats] = None,
+) -> Response:
+    state = state_of(request)
+    public_id = queries.read_retrieve_id(request.query_params)
+    wanted = queries.read_formats(request.query_params)
+    item = await _settled_item(state, caller, public_id)
+    if item.span is None or item.pack_key is None:
+        return _json_bytes(content.render_failed(item, public_id))
+    try:
+        data = await state.blobs.read(item.pack_key, *item.span)
+    except BlobMissing:
+        raise _no_content("The content of this item is no longer in the store.") from None
+    limit = state.settings.max_decoded_bytes
+    return _json_bytes(await asyncio.to_thread(content.render, item, public_id, data, wanted, limit))
+
+
+def _new_batch(caller: Account, wanted: CreateBatch, state: State) -> NewBatch:
+    return NewBatch(
+        account=caller.id,
+        face="olostep",
+        items=wanted.items,
+        lifetime=state.settings.batch_timeout,
+        shard_size=state.settings.shard_size,
+        options=wanted.options,
+        metadata=wanted.metadata,
+        webhook=wanted.webhook,
+    )
+
+
+async def _batch(connection: Connection, caller: Account, public_id: str) -> Batch:
+    # A path may hold anything, also what PostgreSQL refuses as text.
+    batch = await batches.get(connection, caller.id, public_id) if _BATCH_ID.fullmatch(public_id) else None
+    if batch is None:
+        raise Problem(ProblemCode.BATCH_NOT_FOUND, "Batch not found")
+    return batch
+
+
+async def _page(connection: Connection, batch: Batch, query: queries.ItemsQuery) -> Page:
+    if query.status in ("pending", "processing"):
+        processing = query.status == "processing"
+        return await items.page_unsettled(
+            connection, batch, processing=processing, cursor=query.cursor, limit=query.limit
+        )
+    state = queries.STATUSES[query.status] if query.status else None
+    return await items.page_finished(connection, batch, state, query.cursor, query.limit)
+
+
+async def _settled_item(state: State, caller: Account, public_id: str) -> Item:
+    place = ids.parse_retrieve_id(state.secret, public_id)
+    item = None
+    if place is not None:
+        async with state.snapshot() as connection:
+            batch = await batches.get_by_key(connection, caller.id, place[0])
+            item = await items.get(connection, batch, place[1]) if batch else None
+    if item is None:
+        raise _no_content("Content not found for the provided retrieve_id")
+    if item.state is ItemState.PENDING:
+        raise _no_content("This item is not finished yet; its content can be retrieved when it is.")
+    return item
+
+
+def _no_content(detail: str) -> Problem:
+    return Problem(ProblemCode.CONTENT_NOT_FOUND, detail)
+
+
+def _json(value: Any) -> Response:
+    return _json_bytes(orjson.dumps(value))
+
+
+def _json_bytes(data: bytes) -> Response:
+    return Response(data, media_type="application/json")

@@ -1,0 +1,135 @@
+"""The Olostep face as models, for /openapi.json and /docs alone: requests are checked and replies written elsewhere."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Metadata = Annotated[
+    dict[str, str],
+    Field(description="At most 50 pairs; keys up to 40 characters, without square brackets, values up to 500."),
+]
+
+
+class _Schema(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class NewItem(_Schema):
+    url: str = Field(description="An http or https URL.", examples=["https://example.com/product/123"])
+    custom_id: str | None = Field(
+        None, description="Your own id of the item; one is made if absent.", examples=["product-123"]
+    )
+    metadata: Metadata | None = None
+
+
+class Parser(_Schema):
+    id: str
+
+
+class LinksOnPage(_Schema):
+    absolute_links: bool = True
+    include_links: list[str] | None = None
+    exclude_links: list[str] | None = None
+
+
+class CreateBatch(_Schema):
+    items: list[NewItem]
+    country: str | None = Field(None, description="ISO 3166-1 alpha-2, in any case, or RANDOM.")
+    parser: Parser | None = None
+    links_on_page: LinksOnPage | None = None
+    metadata: Metadata | None = None
+    webhook: str | None = Field(None, description="An http or https URL.")
+    formats: list[str] | None = None
+
+
+class Counts(_Schema):
+    total: int
+    pending: int
+    processing: int
+    completed: int
+    failed: int
+    skipped: int
+    cancelled: int
+
+
+class Batch(_Schema):
+    id: str
+    object: Literal["batch"]
+    status: Literal["in_progress", "completed"]
+    created: int = Field(description="Seconds since the epoch.")
+    total_urls: int
+    completed_urls: int = Field(description="Items that have a result.")
+    number_retried: int
+    parser: str
+    batch_parser: str
+    start_date: str
+    metadata: Metadata
+    credits_consumed: int | None
+    cost_usd: float | None
+    outcome: Literal["all_ok", "partial", "all_failed", "cancelled", "expired"] | None
+    counts: Counts
+    country: str | None = None
+    batch_country: str | None = None
+    webhook: str | None = None
+    finished_at: int | None = None
+
+
+class ItemError(_Schema):
+    code: str
+    message: str
+    retryable: bool
+    remedy: str
+
+
+class Item(_Schema):
+    custom_id: str
+    url: str
+    status: Literal["pending", "processing", "completed", "failed", "skipped", "cancelled"]
+    id: str | None = None
+    retrieve_id: str | None = Field(None, description="For /v1/retrieve; absent while the item is unsettled.")
+    metadata: Metadata | None = None
+    http_status: int | None = None
+    error: ItemError | None = None
+
+
+class Items(_Schema):
+    id: str
+    batch_id: str
+    object: str
+    status: Literal["in_progress", "completed"]
+    items: list[Item]
+    items_count: int = Field(description="All items under the filter, on all pages.")
+    cursor: int | None = Field(None, description="For the next page; absent on the last one.")
+
+
+class Content(_Schema):
+    id: str
+    retrieve_id: str
+    url: str
+    custom_id: str
+    success: bool
+    size_exceeded: bool
+    html_content: str | None
+    markdown_content: str | None
+    text_content: str | None
+    json_content: str | None
+    links_on_page: list[str]
+    page_metadata: dict[str, Any]
+    error: ItemError | None = None
+
+
+class Error(_Schema):
+    """RFC 9457 problem details."""
+
+    id: str
+    object: Literal["error"]
+    code: str
+    type: str
+    status: int
+    title: str
+    detail: str
+    created: int
+    metadata: dict[str, str]
+    message: str
+    errors: list[dict[str, Any]]
+    remedy: str

@@ -1,0 +1,108 @@
+"""How batches and items look on the Olostep face: plain dicts, ready for orjson. Pure functions of what was read.
+
+Every key that an official client requires is there, and none that makes one fail: see docs/api.md.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from thresher.domain.failure import FAILURES
+from thresher.domain.states import BatchState, ItemState
+from thresher.storage.batches import Batch
+from thresher.storage.items import Item, Page
+
+NO_PARSER = "none"  # the SDK requires a string
+
+RetrieveId = Callable[[int, int], str]  # (batch key, position) to the public id
+
+
+def status_of(batch: Batch) -> str:
+    """Only ever one of two words: clients refuse every other. What really happened is the outcome."""
+    return "completed" if batch.state is BatchState.DONE else "in_progress"
+
+
+def batch_view(batch: Batch) -> dict[str, Any]:
+    """The reply of create and of info. Times are in seconds since the epoch; `country` and `webhook` only when set."""
+    done = batch.state is BatchState.DONE
+    view: dict[str, Any] = {
+        "id": batch.public_id,
+        "object": "batch",
+        "status": status_of(batch),
+        "created": int(batch.created_at.timestamp()),
+        "total_urls": batch.total,
+        "completed_urls": batch.completed,
+        "number_retried": batch.generation,
+        "parser": NO_PARSER,
+        "batch_parser": NO_PARSER,
+        "start_date": batch.created_at.date().isoformat(),
+        "metadata": batch.metadata,
+        "credits_consumed": batch.billed if done else None,
+        "cost_usd": None,
+        "outcome": batch.outcome if done else None,
+        "counts": counts_view(batch),
+    }
+    if country := batch.options.get("country"):
+        view["country"] = view["batch_country"] = country
+    if batch.webhook:
+        view["webhook"] = batch.webhook
+    if batch.finished_at is not None:
+        view["finished_at"] = int(batch.finished_at.timestamp())
+    return view
+
+
+def counts_view(batch: Batch) -> dict[str, int]:
+    """Every state with its count; the states sum to the total at every instant."""
+    return {
+        "total": batch.total,
+        "pending": batch.pending,
+        "processing": batch.processing,
+        "completed": batch.completed,
+        "failed": batch.failed,
+        "skipped": batch.skipped,
+        "cancelled": batch.cancelled,
+    }
+
+
+def items_view(batch: Batch, page: Page, status: str | None, name: str, retrieve_id: RetrieveId) -> dict[str, Any]:
+    """A page of items. `name` is the reply's `object`; `cursor` is absent on the last page, for some clients loop on null."""
+    unsettled = status if status in ("pending", "processing") else None
+    view: dict[str, Any] = {
+        "id": batch.public_id,
+        "batch_id": batch.public_id,
+        "object": name,
+        "status": status_of(batch),
+        "items": [_item_view(batch.id, item, unsettled, retrieve_id) for item in page.items],
+        "items_count": page.count,
+    }
+    if page.cursor is not None:
+        view["cursor"] = page.cursor
+    return view
+
+
+def _item_view(batch: int, item: Item, unsettled: str | None, retrieve_id: RetrieveId) -> dict[str, Any]:
+    view: dict[str, Any] = {"custom_id": item.custom_id, "url": item.ref}
+    if unsettled is None:
+        view["id"] = view["retrieve_id"] = retrieve_id(batch, item.ord)
+        view["status"] = item.state.name.lower()
+    else:
+        view["status"] = unsettled
+    if item.metadata:
+        view["metadata"] = item.metadata
+    if item.http is not None:
+        view["http_status"] = item.http
+    if error := error_view(item):
+        view["error"] = error
+    return view
+
+
+def error_view(item: Item) -> dict[str, Any] | None:
+    """Why an item has no result, with what can be done about it; None when it has not failed."""
+    if item.failure is None or item.state not in (ItemState.FAILED, ItemState.CANCELLED):
+        return None
+    kind = FAILURES[item.failure]
+    return {
+        "code": item.failure,
+        "message": item.detail or kind.meaning,
+        "retryable": kind.retryable,
+        "remedy": kind.remedy,
+    }

@@ -1,0 +1,56 @@
+"""What /openapi.json says beyond what FastAPI finds by itself: bodies that are read by hand, and the problems."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from thresher.api.olostep import schemas
+
+_REF = "#/components/schemas/{model}"
+
+# Read by hand, so FastAPI does not find them.
+_BODIES: tuple[type[BaseModel], ...] = (schemas.CreateBatch, schemas.Error)
+
+
+def _problem(text: str) -> dict[str, Any]:
+    schema = {"$ref": _REF.format(model="Error")}
+    return {"description": text, "content": {"application/problem+json": {"schema": schema}}}
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: _problem("The request is wrong; `detail` and `errors` name where."),
+    401: _problem("The API key is missing or unknown."),
+    404: _problem("There is no such batch or content in this account."),
+    413: _problem("The body is larger than the limit."),
+    500: _problem("An unexpected error, logged under the problem's id."),
+    503: _problem("A dependency is away; try again."),
+}
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads a JSON body of this form by hand."""
+    schema = {"$ref": _REF.format(model=model.__name__)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def describe(app: FastAPI) -> None:
+    """Let the app's OpenAPI document hold the models that its routes refer to by hand."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        known = document.setdefault("components", {}).setdefault("schemas", {})
+        for model in _BODIES:
+            schema = model.model_json_schema(ref_template=_REF)
+            known.update(schema.pop("$defs", {}))
+            known[model.__name__] = schema
+        # FastAPI's own form of a refusal, which this API never sends.
+        for path in document["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+        for name in ("HTTPValidationError", "ValidationError"):
+            known.pop(name, None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

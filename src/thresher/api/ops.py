@@ -1,0 +1,84 @@
+"""What an operator asks: is it alive, can it serve, what does a problem mean. No key is needed."""
+
+import asyncio
+import time
+from html import escape
+
+import asyncpg
+import obstore
+from fastapi import APIRouter, Request
+from obstore.exceptions import BaseError as StoreError
+from obstore.store import LocalStore, from_url
+from starlette.responses import HTMLResponse, JSONResponse
+
+from thresher.api.state import State, state_of
+from thresher.domain.problem import PROBLEMS, Problem, ProblemCode
+
+router = APIRouter(tags=["operations"])
+
+PATIENCE = 3.0  # seconds for each dependency
+FRESH = 2.0  # seconds that an answer is good for, so that asking often does not load what is asked about
+_PROBE = "health/api"  # an object that is overwritten; it says that the store takes writes
+
+
+class Readiness:
+    """The dependencies, looked at one at a time per process and remembered for a moment."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._until = 0.0
+        self._found: dict[str, str] = {}
+
+    async def look(self, state: State) -> dict[str, str]:
+        """Each dependency by name: "ok", or what is wrong, without any secret."""
+        async with self._lock:
+            if time.monotonic() >= self._until:
+                database, blobs = await asyncio.gather(_database(state), _blobs(state.settings.packs_url))
+                self._found = {"database": database, "blobs": blobs}
+                self._until = time.monotonic() + FRESH
+            return self._found
+
+
+async def _database(state: State) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE), state.pool.acquire() as connection:
+            await connection.execute("SELECT FROM batch LIMIT 0")
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return f"unavailable ({type(error).__name__})"
+    return "ok"
+
+
+async def _blobs(url: str) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            store = LocalStore.from_url(url, mkdir=True) if url.startswith("file://") else from_url(url)
+            await obstore.put_async(store, _PROBE, b"ok")
+    except (OSError, TimeoutError, StoreError) as error:
+        return f"not writable ({type(error).__name__})"
+    return "ok"
+
+
+@router.get("/healthz", summary="Whether this process is alive")
+async def healthz() -> JSONResponse:
+    return JSONResponse({"status": "ok"})
+
+
+@router.get("/readyz", summary="Whether this process can serve: each dependency by name")
+async def readyz(request: Request) -> JSONResponse:
+    readiness: Readiness = request.app.state.readiness
+    found = await readiness.look(state_of(request))
+    ready = all(text == "ok" for text in found.values())
+    return JSONResponse({"status": "ok" if ready else "unavailable", "dependencies": found}, 200 if ready else 503)
+
+
+@router.get("/docs/problems/{slug}", include_in_schema=False)
+async def problem_page(slug: str) -> HTMLResponse:
+    """The page that a problem's `type` points to."""
+    kinds = [(code, kind) for code, kind in PROBLEMS.items() if kind.slug == slug]
+    if not kinds:
+        raise Problem(ProblemCode.NOT_FOUND, "There is no problem of this name.")
+    rows = "".join(f"<dt><code>{escape(code)}</code></dt><dd>{escape(kind.remedy)}</dd>" for code, kind in kinds)
+    title = f"{kinds[0][1].status} {escape(kinds[0][1].title)}"
+    return HTMLResponse(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><h1>{title}</h1><dl>{rows}</dl></html>'
+    )

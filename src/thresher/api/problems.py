@@ -1,0 +1,168 @@
+"""The one border where every failure becomes application/problem+json (RFC 9457), with the members that SDKs read.
+
+`register` handles what FastAPI raises and what is raised below; `Border` is the ASGI middleware around everything,
+which also carries X-Request-Id in and out. A caller never sees the inside of an unexpected error, only its id.
+"""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from obstore.exceptions import BaseError as StoreError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from thresher.domain import ids
+from thresher.domain.problem import Problem, ProblemCode
+from thresher.storage.database import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER = "2"  # seconds; long enough for a database that restarts, short enough for a caller that waits
+
+# A dependency is away or refuses us for the moment: the request itself may be right.
+_UNAVAILABLE = (
+    DatabaseUnavailable,
+    OSError,
+    TimeoutError,
+    StoreError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+
+_BY_STATUS = {
+    400: ProblemCode.VALIDATION_ERROR,
+    401: ProblemCode.INVALID_API_KEY,
+    404: ProblemCode.NOT_FOUND,
+    405: ProblemCode.METHOD_NOT_ALLOWED,
+    413: ProblemCode.BODY_TOO_LARGE,
+    415: ProblemCode.UNSUPPORTED_MEDIA_TYPE,
+    503: ProblemCode.SERVICE_UNAVAILABLE,
+}
+
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+def problem_of(error: Exception, error_id: str) -> Problem:
+    """The problem that an exception is for the caller. What is not the caller's fault is logged under `error_id`."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, RequestValidationError):
+        errors = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in error.errors()]
+        where = ".".join(str(part) for part in errors[0]["loc"]) if errors else "request"
+        return Problem(ProblemCode.VALIDATION_ERROR, f"{where}: {errors[0]['msg'] if errors else error}", errors=errors)
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        code = _BY_STATUS.get(error.status_code, ProblemCode.VALIDATION_ERROR)
+        return Problem(code, _http_detail(error), headers=error.headers)
+    if isinstance(error, _UNAVAILABLE):
+        log.error("%s: a dependency failed: %s: %s", error_id, type(error).__name__, error)
+        return Problem(
+            ProblemCode.SERVICE_UNAVAILABLE,
+            "The server cannot reach its database or its store at the moment.",
+            headers={"Retry-After": RETRY_AFTER},
+        )
+    log.error("%s: unexpected", error_id, exc_info=error)
+    return Problem(ProblemCode.INTERNAL_SERVER_ERROR, f"An unexpected error occurred; it is logged as {error_id}.")
+
+
+def _http_detail(error: HTTPException) -> str:
+    if error.status_code == 404:
+        return "There is nothing at this path."
+    if error.status_code == 405:
+        return f"This path does not take this method; it takes {(error.headers or {}).get('Allow', 'others')}."
+    return str(error.detail)
+
+
+def body_of(problem: Problem, error_id: str, base: str) -> dict[str, Any]:
+    """The members of the answer. `base` is the server's URL without a slash at the end."""
+    kind = problem.kind
+    return {
+        "id": error_id,
+        "object": "error",
+        "code": problem.code,
+        "type": f"{base}/docs/problems/{kind.slug}",
+        "status": kind.status,
+        "title": kind.title,
+        "detail": problem.detail,
+        "created": int(time.time()),
+        "metadata": {},
+        "message": problem.detail,  # an SDK crashes on a null here, and reads its known texts from it
+        "errors": list(problem.errors),
+        "remedy": kind.remedy,
+        **(kind.flags or {}),
+        **problem.members,
+    }
+
+
+def answer(error: Exception, scope: Scope, public_url: str | None) -> Response:
+    """The response for any exception."""
+    error_id = ids.error_id()
+    problem = problem_of(error, error_id)
+    body = body_of(problem, error_id, base_url(scope, public_url))
+    return Response(orjson.dumps(body), problem.kind.status, problem.headers, "application/problem+json")
+
+
+def base_url(scope: Scope, public_url: str | None) -> str:
+    """The server's URL as the caller knows it, without a slash at the end."""
+    if public_url:
+        return public_url.rstrip("/")
+    host = Headers(scope=scope).get("host")
+    if not host:
+        name, port = scope.get("server") or ("localhost", None)
+        host = f"{name}:{port}" if port else name
+    return f"{scope.get('scheme', 'http')}://{host}"
+
+
+def register(app: FastAPI, public_url: str | None) -> None:
+    """Answer what FastAPI would otherwise answer in forms of its own."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        return answer(error, request.scope, public_url)
+
+    for kind in (Problem, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, handle)
+
+
+class Border:
+    """Around everything: no exception leaves, and every answer carries the request's id."""
+
+    def __init__(self, app: ASGIApp, public_url: str | None) -> None:
+        self._app = app
+        self._public_url = public_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        started = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            if started:  # too late for another answer; the server cuts the connection
+                raise
+            await answer(error, scope, self._public_url)(scope, receive, send_with_id)
+
+
+def _request_id(headers: Mapping[str, str]) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

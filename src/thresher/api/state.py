@@ -1,0 +1,67 @@
+"""What the API holds while it runs: the pool, the blob store, the cluster's secret. Opened once, closed at the end.
+
+Every route reaches them through here; a request's reads happen in one snapshot.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import asyncpg
+from fastapi import Request
+
+from thresher.settings import Settings
+from thresher.storage import accounts
+from thresher.storage.blobs import Blobs
+from thresher.storage.database import Connection, open_pool
+
+POOL = 10  # connections; a request holds one for milliseconds, a submit of 10,000 items for tenths of a second
+ACQUIRE = 10.0  # seconds a request waits for one before it is told to come back
+CLOSE = 5.0  # seconds that connections get to end in good order
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    settings: Settings
+    pool: asyncpg.Pool[asyncpg.Record]
+    blobs: Blobs
+    secret: bytes
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection without a transaction: the storage function called opens its own."""
+        async with self.pool.acquire(timeout=ACQUIRE) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """A connection on which all reads see one instant, so that counts and items agree."""
+        async with (
+            self.pool.acquire(timeout=ACQUIRE) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
+
+@asynccontextmanager
+async def open_state(settings: Settings) -> AsyncIterator[State]:
+    """Open what the API needs. Raises DatabaseUnavailable; ValueError if there is no database URL."""
+    if settings.database_url is None:
+        raise ValueError("the API needs a database URL")
+    pool = await open_pool(settings.database_url, "thresher api", size=POOL)
+    try:
+        async with pool.acquire() as connection:
+            secret = await accounts.secret(connection, "retrieve_id")
+        yield State(settings, pool, Blobs(settings.packs_url), secret)
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), CLOSE)
+        except TimeoutError:
+            pool.terminate()
+
+
+def state_of(request: Request) -> State:
+    """The running API's state."""
+    return cast(State, request.app.state.thresher)
