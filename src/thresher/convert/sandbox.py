@@ -14,6 +14,7 @@ from thresher.convert.process import Child, ChildDied, SpawnFailed
 from thresher.domain.failure import FailureCode, ItemFailed
 
 _DEPTH = 2  # requests at the child: the one computed, and the next
+_SPAWNS = 3  # tries to start a child before the machine is given up
 _TRIES = 2  # a page is given a second child: the first may have died of something else
 
 
@@ -148,12 +149,16 @@ class Converter:
 
     async def _new_child(self) -> None:
         await self._drop_child()
-        try:
-            self._child = await Child.spawn(*self._limits)
-        except SpawnFailed as error:
-            for job in self._queue:
-                _fail(job, SpawnFailed(str(error)))
-            self._queue.clear()
+        for attempt in range(1, _SPAWNS + 1):
+            try:
+                self._child = await Child.spawn(*self._limits)
+            except SpawnFailed as error:
+                if attempt < _SPAWNS and not self._closed:
+                    continue  # something killed it while it started; that need not happen twice
+                for job in self._queue:
+                    _fail(job, SpawnFailed(str(error)))
+                self._queue.clear()
+            return
 
     async def _drop_child(self) -> None:
         if self._child is not None:

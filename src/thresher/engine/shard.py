@@ -9,7 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,7 +72,7 @@ class ShardRun:
         self._stopped.set()
 
     def abort(self) -> None:
-        """Break off what is under way as well: the batch was stopped, nobody wants it any more."""
+        """Break off what is under way as well: the batch was stopped or is past its deadline."""
         self._stopped.set()
         self._aborted.set()
 
@@ -82,7 +82,11 @@ class ShardRun:
         Everything that it does not return is settled when it returns.
         """
         hosts = self._by_host()
-        await self._until_done_or_stopped(asyncio.create_task(self._serve_all(hosts)))
+        expiry = asyncio.get_running_loop().call_later(max(0.0, _until(self._claim.deadline_at)), self.abort)
+        try:
+            await self._until_done_or_stopped(asyncio.create_task(self._serve_all(hosts)))
+        finally:
+            expiry.cancel()
         await asyncio.gather(*self._settling)
         return self._rests(hosts)
 
@@ -150,14 +154,17 @@ class ShardRun:
             self._engine.settler.end(batch)
 
     async def _attempt(self, task: _Task) -> Attempt:
-        timeout = min(self._engine.settings.attempt_timeout, self._seconds_left())
-        if timeout <= 0:
+        timeout, left = self._engine.settings.attempt_timeout, self._seconds_left()
+        if left <= 0:
             return _failed(FailureCode.DEADLINE)
         try:
-            return await self._engine.attempt(task.url, timeout)
+            result = await self._engine.attempt(task.url, min(timeout, left))
         except Exception:  # a bug at this item: it fails by name, and its neighbours go on
             log.exception("item %s/%s", self._claim.batch_public_id, task.item.ord)
             return _failed(FailureCode.INTERNAL)
+        if result.failure is not None and result.failure.code is FailureCode.TIMEOUT and left < timeout:
+            return replace(result, failure=_failed(FailureCode.DEADLINE).failure)
+        return result
 
     def _conclude(self, item: ShardItem, result: Attempt, paused: float) -> None:
         """Settle the item, or give it back for a retry."""
@@ -165,7 +172,7 @@ class ShardRun:
         failure = result.failure
         if failure is not None and failure.kind.retryable and len(attempts) <= self._engine.settings.retries:
             delay = max(retry.delay(len(attempts), result.retry_after).total_seconds(), paused)
-            if delay < self._seconds_left():
+            if delay < min(self._seconds_left(), _until(self._claim.deadline_at)):
                 self._retries.append((item.ord, delay, result.record))
                 return
         settled = Settled(
@@ -181,9 +188,8 @@ class ShardRun:
         del self._unsettled[item.ord]
 
     def _seconds_left(self) -> float:
-        """Until the deadline of the items of this shard, or of the batch if that is earlier."""
-        item_ends = self._claim.dispatched_at + timedelta(seconds=self._engine.settings.item_timeout)
-        return (min(item_ends, self._claim.deadline_at) - datetime.now(UTC)).total_seconds()
+        """Until the deadline of the items of this shard."""
+        return _until(self._claim.dispatched_at) + self._engine.settings.item_timeout
 
     def _rests(self, hosts: list[_Host]) -> list[Rest]:
         """What is not settled: retries by how often they were tried, paused hosts apart, the others at once."""
@@ -219,6 +225,10 @@ class ShardRun:
             carry = {str(ord_): self._unsettled[ord_].attempts for ord_ in tried}
             rests.append(Rest(tried, wait, self._claim.dispatched_at, carry))
         return rests
+
+
+def _until(moment: datetime) -> float:
+    return (moment - datetime.now(UTC)).total_seconds()
 
 
 def _failed(code: FailureCode) -> Attempt:

@@ -9,10 +9,11 @@ import asyncio
 import contextlib
 import logging
 import random
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import uvloop
 from pgqueuer.core.qm import QueueManager
@@ -22,7 +23,7 @@ from thresher.convert.process import SpawnFailed
 from thresher.convert.sandbox import Converter
 from thresher.domain import url
 from thresher.domain.failure import FAILURES, FailureCode
-from thresher.domain.states import ItemState
+from thresher.domain.states import ItemState, Outcome
 from thresher.engine.lease import Lease, LeaseKeeper
 from thresher.engine.settler import Settler
 from thresher.engine.shard import Engine, ShardRun
@@ -30,7 +31,7 @@ from thresher.net.fetch import Fetcher
 from thresher.pipeline import item as pipeline
 from thresher.pipeline.robots import Robots
 from thresher.settings import Settings
-from thresher.storage import database, hosts, queue, reconcile, shards
+from thresher.storage import batches, database, hosts, queue, reconcile, shards
 from thresher.storage.blobs import Blobs
 from thresher.storage.items import Settled
 from thresher.storage.shards import Claim, LeaseLost, Rest
@@ -76,6 +77,9 @@ class Worker:
             else:
                 rests = await self._work(claim, lease, context)
             await self._end(claim, rests)
+            if datetime.now(UTC) >= claim.deadline_at:  # sooner than the reconciler would
+                async with self._pool.acquire() as connection:
+                    await batches.stop(connection, claim.batch, Outcome.EXPIRED)
         finally:
             self._keeper.release(lease)
 
@@ -246,10 +250,17 @@ async def _run_queue(manager: QueueManager, settings: Settings) -> None:
     )
 
 
+def _raise_file_limit() -> None:
+    """As many open sockets as the system allows: kept connections of many hosts count too."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def run(settings: Settings) -> None:
     """Work until SIGTERM. Exits with 1 when the database cannot be reached, or was lost."""
     if not settings.database_url:
         raise ValueError("a worker needs DATABASE_URL")
+    _raise_file_limit()
     try:
         in_order = uvloop.run(_serve(settings, settings.database_url))
     except database.DatabaseUnavailable as error:

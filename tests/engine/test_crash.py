@@ -1,0 +1,94 @@
+"""Processes are killed with -9 in the middle of a batch; every item is settled exactly once all the same."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import psutil
+from tests.support.cluster import Cluster, submit, until, until_done
+from tests.support.invariants import check_done
+from tests.support.origin import Origin
+
+from thresher.storage.database import Pool
+
+POISON = (str(Path(__file__).parent / "poisonable_worker.py"),)
+
+
+async def test_a_worker_killed_in_the_middle_is_replaced_by_another(
+    cluster: Cluster, origin: Origin, pool: Pool
+) -> None:
+    batch = await submit(pool, [f"http://h{n % 5}.example/slow/0.02/{n}" for n in range(300)], shard_size=20)
+    await cluster.start(2)
+    await until(pool, batch, lambda now: now.completed > 30)
+    cluster.processes[0].send_signal(signal.SIGKILL)
+    batch = await until_done(pool, batch)
+    assert batch.outcome == "all_ok"
+    await check_done(pool, batch)
+
+
+async def test_a_converter_killed_in_the_middle_costs_nothing(cluster: Cluster, origin: Origin, pool: Pool) -> None:
+    batch = await submit(pool, [f"http://h{n % 5}.example/slow/0.02/{n}" for n in range(300)])
+    await cluster.start(1)
+    for killed in range(3):
+        await until(pool, batch, lambda now, least=killed * 80: now.completed > least)  # type: ignore[misc]
+        for child in psutil.Process(cluster.processes[0].pid).children():
+            child.kill()
+    batch = await until_done(pool, batch)
+    assert batch.outcome == "all_ok"
+    await check_done(pool, batch)
+
+
+async def test_a_frozen_worker_begins_nothing_after_it_wakes(cluster: Cluster, origin: Origin, pool: Pool) -> None:
+    batch = await submit(pool, [f"http://one.example/slow/0.05/{n}" for n in range(150)])
+    await cluster.start(1, THRESHER_CONNECTIONS_PER_HOST="2")
+    await origin.wait_for(4)
+    frozen = cluster.processes[0]
+    frozen.send_signal(signal.SIGSTOP)
+    await cluster.start(1, THRESHER_CONNECTIONS_PER_HOST="2")
+    await until(pool, batch, lambda now: now.completed > 20)
+    frozen.send_signal(signal.SIGCONT)
+    batch = await until_done(pool, batch)
+    await check_done(pool, batch)
+    assert batch.outcome == "all_ok"
+    assert origin.most["one.example"] == 2
+
+
+async def test_a_worker_told_to_stop_gives_its_work_back(cluster: Cluster, origin: Origin, pool: Pool) -> None:
+    batch = await submit(pool, [f"http://h{n % 3}.example/slow/0.05/{n}" for n in range(120)])
+    await cluster.start(1)
+    await until(pool, batch, lambda now: now.completed > 5)
+    cluster.processes[0].send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(cluster.processes[0].wait(), 15) == 0
+    now = await until(pool, batch, lambda now: True)
+    assert (now.state, now.processing) == ("running", 0)  # nothing is held; nobody has to wait for a lease to run out
+    asked = len(origin.asked)
+    assert asked == now.completed  # and what was begun was finished
+    await cluster.start(1)
+    batch = await until_done(pool, batch)
+    await check_done(pool, batch)
+    assert len(origin.asked) == 120
+
+
+async def test_an_item_that_kills_its_workers_is_found_and_fails_by_name(
+    cluster: Cluster, origin: Origin, pool: Pool
+) -> None:
+    urls = [f"http://one.example/page/{n}" for n in range(11)]
+    urls[7] = "http://one.example/page/poison"
+    batch = await submit(pool, urls)
+    keeper = asyncio.create_task(keep_alive(cluster))
+    try:
+        batch = await until_done(pool, batch, 90)
+    finally:
+        keeper.cancel()
+    await check_done(pool, batch)
+    async with pool.acquire() as connection:
+        failed = await connection.fetch("SELECT ref, failure FROM item WHERE batch_id = $1 AND state = 2", batch.id)
+    assert [(row["ref"], row["failure"]) for row in failed] == [(urls[7], "worker_lost")]
+    assert batch.completed == 10
+
+
+async def keep_alive(cluster: Cluster) -> None:
+    """What the supervisor does: start a worker again when it died."""
+    while True:
+        await cluster.start(1, POISON, THRESHER_MAX_STARTS="2", THRESHER_CONNECTIONS_PER_HOST="1")
+        await cluster.processes[-1].wait()

@@ -1,0 +1,149 @@
+"""Batches through real worker processes and a real origin, on counts, not on clocks."""
+
+from collections import Counter
+
+from tests.support.cluster import Cluster, submit, until, until_done
+from tests.support.invariants import check_done
+from tests.support.origin import Origin
+
+from thresher.storage.batches import Batch
+from thresher.storage.database import Pool
+
+
+async def failures(pool: Pool, batch: Batch) -> Counter[str | None]:
+    async with pool.acquire() as connection:
+        rows = await connection.fetch("SELECT failure FROM item WHERE batch_id = $1", batch.id)
+    return Counter(row["failure"] for row in rows)
+
+
+async def test_a_batch_of_pages_comes_out_complete(cluster: Cluster, origin: Origin, pool: Pool) -> None:
+    batch = await submit(pool, [f"http://h{n % 7}.example/page/{n}" for n in range(200)])
+    await cluster.start(2)
+    batch = await until_done(pool, batch)
+    assert (batch.outcome, batch.completed) == ("all_ok", 200)
+    await check_done(pool, batch)
+    assert Counter(path for _, path in origin.asked) == Counter(f"/page/{n}" for n in range(200))
+
+
+async def test_every_failure_has_its_code_and_the_batch_ends(cluster: Cluster, origin: Origin, pool: Pool) -> None:
+    origin.robots["strict.example"] = "User-agent: *\nDisallow: /page/"
+    urls = [
+        "http://a.example/page/ok",
+        "http://a.example/status/404/x",
+        "http://a.example/status/500/x",
+        "http://a.example/binary/x",
+        "http://a.example/redirect/3/x",
+        "http://a.example/redirect/30/x",
+        "http://strict.example/page/x",
+        "http://10.0.0.1:8099/page/x",
+        "https://a.example:444/page/x",
+    ]
+    await cluster.start(1, THRESHER_RETRIES="0")
+    batch = await until_done(pool, await submit(pool, urls))
+    await check_done(pool, batch)
+    async with pool.acquire() as connection:
+        rows = await connection.fetch("SELECT ref, failure, http FROM item WHERE batch_id = $1 ORDER BY ord", batch.id)
+    assert [(row["failure"], row["http"]) for row in rows] == [
+        (None, 200),
+        ("http_4xx", 404),
+        ("http_5xx", 500),
+        ("unsupported_content", 200),
+        (None, 200),
+        ("too_many_redirects", 302),
+        ("robots_disallowed", None),
+        ("blocked_address", None),
+        ("dns_not_found", None),
+    ]
+    assert batch.outcome == "partial"
+
+
+async def test_a_failure_that_passes_is_retried_and_every_attempt_is_kept(
+    cluster: Cluster, origin: Origin, pool: Pool
+) -> None:
+    batch = await submit(pool, ["http://a.example/flaky/1/x", "http://a.example/page/y"])
+    await cluster.start(1)
+    batch = await until_done(pool, batch)
+    assert batch.outcome == "all_ok"
+    async with pool.acquire() as connection:
+        attempts = await connection.fetchval("SELECT attempts FROM item WHERE batch_id = $1 AND ord = 0", batch.id)
+    assert [attempt["code"] for attempt in attempts] == ["http_5xx", "ok"]
+    assert attempts[0]["status"] == 503
+
+
+async def test_a_hosts_limit_is_exact_with_four_workers(cluster: Cluster, origin: Origin, pool: Pool) -> None:
+    hosts = ["one.example", "two.example", "www.two.example"]
+    batches = [
+        await submit(pool, [f"http://{hosts[n % 3]}/slow/0.01/{b}-{n}" for n in range(90)], shard_size=10)
+        for b in range(3)
+    ]
+    await cluster.start(4, THRESHER_CONNECTIONS_PER_HOST="3", THRESHER_SLICE_SECONDS="0.05")
+    for batch in batches:
+        await check_done(pool, await until_done(pool, batch))
+    assert {host: origin.most[host] for host in hosts} == dict.fromkeys(hosts, 3)
+    assert len(origin.asked) == 270
+
+
+async def test_a_paused_host_delays_nobody(cluster: Cluster, origin: Origin, pool: Pool) -> None:
+    # Hosts of one site share a bucket: the pause must not hold its slot.
+    busy = [f"http://busy.site.example/busy/3000/{n}" for n in range(30)]
+    free = [f"http://free.site.example/page/{n}" for n in range(30)]
+    batch = await submit(
+        pool, [url for pair in zip(busy, free, strict=True) for url in pair], lifetime=7200, shard_size=10
+    )
+    later = await submit(
+        pool, ["http://free.site.example/page/later", "http://busy.site.example/busy/1/later"], lifetime=7200
+    )
+    await cluster.start(1, THRESHER_ITEM_TIMEOUT="7200", THRESHER_CONNECTIONS_PER_HOST="2")
+    batch = await until(pool, batch, lambda now: now.completed == 30)
+    later = await until(pool, later, lambda now: now.completed == 1)
+    asked = Counter(host for host, _ in origin.asked)
+    assert asked["free.site.example"] == 31
+    assert asked["busy.site.example"] <= 2  # its connections, and then silence: for later batches too
+    assert (batch.state, batch.processing, batch.pending) == ("running", 0, 30)
+    assert (later.state, later.pending) == ("running", 1)
+
+
+async def test_a_small_batch_behind_a_big_one_is_served_next(cluster: Cluster, origin: Origin, pool: Pool) -> None:
+    big = await submit(pool, [f"http://site{n}.example/hold/{n}" for n in range(200)], shard_size=1)
+    await cluster.start(1, THRESHER_SHARDS_PER_WORKER="2")
+    await origin.wait_for(2)  # both slots hold a shard of the big batch
+    small = await submit(pool, ["http://small.example/page/small"])
+    origin.release.set()
+    await until_done(pool, small)
+    before = [path for _, path in origin.asked].index("/page/small")
+    assert before <= 4  # what was claimed when it came, and what shared its turn; 196 of the big batch came later
+    assert (await until_done(pool, big)).outcome == "all_ok"
+
+
+async def test_a_slice_hands_the_rest_back_and_nothing_is_fetched_twice(
+    cluster: Cluster, origin: Origin, pool: Pool
+) -> None:
+    batch = await submit(pool, [f"http://slow.example/slow/0.02/{n}" for n in range(60)])
+    await cluster.start(2, THRESHER_SLICE_SECONDS="0.1", THRESHER_CONNECTIONS_PER_HOST="2")
+    batch = await until_done(pool, batch)
+    await check_done(pool, batch)
+    assert Counter(path for _, path in origin.asked).most_common(1)[0][1] == 1
+
+
+async def test_an_expired_batch_ends_with_what_it_has(cluster: Cluster, origin: Origin, pool: Pool) -> None:
+    urls = ["http://a.example/page/1", "http://a.example/page/2", *(f"http://b.example/hold/{n}" for n in range(20))]
+    batch = await submit(pool, urls)
+    await cluster.start(1)
+    await until(pool, batch, lambda now: now.completed == 2)
+    await pool.execute("UPDATE batch SET deadline_at = now() WHERE id = $1", batch.id)
+    batch = await until_done(pool, batch)
+    asked = len(origin.asked)
+    assert (batch.outcome, batch.completed, batch.failed) == ("expired", 2, 20)
+    batch = await until(pool, batch, lambda now: now.numbered == now.total)
+    await check_done(pool, batch)
+    assert len(origin.asked) == asked  # nothing is sent after it reads done
+    assert (await failures(pool, batch))["deadline"] == 20
+
+
+async def test_a_worker_ends_a_batch_at_its_deadline_by_itself(cluster: Cluster, origin: Origin, pool: Pool) -> None:
+    await cluster.start(1, THRESHER_RECONCILE_SECONDS="3600")
+    await until_done(pool, await submit(pool, ["http://a.example/page/warm"]))
+    urls = ["http://a.example/page/1", *(f"http://b.example/hold/{n}" for n in range(20))]
+    batch = await until_done(pool, await submit(pool, urls, lifetime=4))
+    assert (batch.outcome, batch.completed, batch.failed) == ("expired", 1, 20)
+    assert origin.now["b.example"] == 0
