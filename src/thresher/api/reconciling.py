@@ -8,12 +8,13 @@ from datetime import timedelta
 import asyncpg
 
 from thresher.settings import Settings
+from thresher.storage.database import Pool
 from thresher.storage.reconcile import Limits, reconcile
 
 log = logging.getLogger(__name__)
 
 
-async def keep_reconciling(pool: asyncpg.Pool[asyncpg.Record], settings: Settings) -> None:
+async def keep_reconciling(pool: Pool, settings: Settings) -> None:
     """Reconcile for ever; the caller cancels it. The first round comes soon, because a restart may have lost something."""
     limits = Limits(
         item_timeout=timedelta(seconds=settings.item_timeout),
@@ -28,7 +29,7 @@ async def keep_reconciling(pool: asyncpg.Pool[asyncpg.Record], settings: Setting
         wait = settings.reconcile_seconds * random.uniform(0.8, 1.2)
 
 
-async def _once(pool: asyncpg.Pool[asyncpg.Record], limits: Limits) -> None:
+async def _once(pool: Pool, limits: Limits) -> None:
     try:
         async with pool.acquire(timeout=10) as connection:
             report = await reconcile(connection, limits)

@@ -9,13 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
 
-import asyncpg
 from fastapi import Request
 
 from thresher.settings import Settings
 from thresher.storage import accounts
 from thresher.storage.blobs import Blobs
-from thresher.storage.database import Connection, open_pool
+from thresher.storage.database import Connection, Pool, open_pool
 
 POOL = 10  # connections; a request holds one for milliseconds, a submit of 10,000 items for tenths of a second
 ACQUIRE = 10.0  # seconds a request waits for one before it is told to come back
@@ -25,7 +24,7 @@ CLOSE = 5.0  # seconds that connections get to end in good order
 @dataclass(frozen=True, slots=True)
 class State:
     settings: Settings
-    pool: asyncpg.Pool[asyncpg.Record]
+    pool: Pool
     blobs: Blobs
     secret: bytes
 

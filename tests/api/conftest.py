@@ -1,0 +1,83 @@
+"""The API on a real database and a real store, driven in this process over ASGI."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from thresher.api.app import create_app
+from thresher.settings import Settings
+from thresher.storage import accounts
+from thresher.storage.database import Pool
+
+KEY = "thr_tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A running application with the key of its first account."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+    settings: Settings
+
+    async def create(self, *urls: str, **fields: Any) -> dict[str, Any]:
+        """A new batch of these URLs, with the custom_ids c0, c1, ..."""
+        items = [{"url": url, "custom_id": f"c{n}"} for n, url in enumerate(urls)]
+        response = await self.client.post("/v1/batches", json={"items": items, **fields})
+        assert response.status_code == 200, response.text
+        made: dict[str, Any] = response.json()
+        return made
+
+    async def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """The JSON of a GET that must succeed."""
+        response = await self.client.get(path, params=query)
+        assert response.status_code == 200, response.text
+        found: dict[str, Any] = response.json()
+        return found
+
+
+@asynccontextmanager
+async def running(settings: Settings, key: str = KEY) -> AsyncIterator[Api]:
+    """The application between its start and its end."""
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    headers = {"Authorization": f"Bearer {key}"}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://thresher.test", headers=headers) as client,
+    ):
+        yield Api(app, client, settings)
+
+
+def settings_for(database_url: str, folder: Path, **changes: Any) -> Settings:
+    """Settings of a test; whatever the environment says of the database is overruled."""
+    return Settings(**{"database_url": database_url, "data_dir": folder, "reconcile_seconds": 3600, **changes})
+
+
+@pytest.fixture
+async def api_settings(database_url: str, tmp_path: Path) -> Settings:
+    """Default settings on the test's own database, which knows the key KEY."""
+    await accounts.bootstrap(database_url, KEY)
+    return settings_for(database_url, tmp_path)
+
+
+@pytest.fixture
+async def api(api_settings: Settings) -> AsyncIterator[Api]:
+    async with running(api_settings) as started:
+        yield started
+
+
+@pytest.fixture
+async def stranger(pool: Pool, api: Api) -> str:
+    """The key of another account."""
+    key = "thr_stranger"
+    async with pool.acquire() as connection:
+        account = await connection.fetchval("INSERT INTO account (name) VALUES ('stranger') RETURNING id")
+        await connection.execute(accounts._ADD_KEY, accounts.ids.key_hash(key), account, "test")
+    return key

@@ -1,0 +1,84 @@
+"""Plays the worker: claims shards and settles their items through the storage, with real frames in a real store."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from thresher.convert.convert import convert
+from thresher.convert.document import Source
+from thresher.convert.frame import encode
+from thresher.domain.failure import FailureCode
+from thresher.domain.states import ItemState
+from thresher.storage import items, shards
+from thresher.storage.blobs import Blobs, pack_key
+from thresher.storage.database import Connection, Pool
+from thresher.storage.items import Pack, Settled, Work
+from thresher.storage.shards import Claim, ShardItem
+
+PAGE = '<!doctype html><title>{title}</title><p>Hello <b>{title}</b></p><a href="/next">next</a>'
+
+Fate = Callable[[ShardItem], FailureCode | None]
+
+
+def all_good(item: ShardItem) -> FailureCode | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker on the test's database and store."""
+
+    pool: Pool
+    blobs: Blobs
+
+    async def claim(self) -> Claim | None:
+        """The next shard that the queue would serve, of any batch."""
+        async with self.pool.acquire() as connection:
+            shard = await connection.fetchval("SELECT id FROM shard WHERE state = 'queued' ORDER BY tag, id LIMIT 1")
+            return await shards.claim(connection, shard) if shard else None
+
+    async def settle(self, claim: Claim, some: list[ShardItem], fate: Fate = all_good) -> None:
+        """Settle some items of a claim: a page for the good ones, the failure of the others."""
+        data, done = b"", []
+        for item in some:
+            failure = fate(item)
+            if failure is not None:
+                done.append(Settled(item.ord, ItemState.FAILED, [], failure, "told by the test", 503))
+                continue
+            frame = page_frame(item.ref, item.custom_id)
+            done.append(Settled(item.ord, ItemState.COMPLETED, [], None, None, 200, 1, (len(data), len(frame))))
+            data += frame
+        pack = Pack(pack_key(claim.batch_public_id), len(data)) if data else None
+        if pack:
+            await self.blobs.put(pack.key, data)
+        async with self.pool.acquire() as connection:
+            await items.settle(connection, claim.batch, [Work(claim.shard, claim.lease, done)], pack)
+
+    async def end(self, claim: Claim) -> None:
+        async with self.pool.acquire() as connection:
+            await shards.end(connection, claim.shard, claim.lease)
+
+    async def work(self, fate: Fate = all_good) -> None:
+        """Everything there is, to the end."""
+        while claim := await self.claim():
+            await self.settle(claim, claim.items, fate)
+            await self.end(claim)
+
+
+def page_frame(url: str, title: str) -> bytes:
+    """The frame of a small page, made as the pipeline makes it."""
+    source = Source(url, PAGE.format(title=title).encode(), "text/html; charset=utf-8")
+    return encode(source, convert(source, max_decoded_bytes=2**20), {})
+
+
+async def settle_in_sql(connection: Connection, public_id: str) -> None:
+    """Mark every item of a batch as failed, and the batch as done, without work: for tests of very large batches."""
+    key = await connection.fetchval("SELECT id FROM batch WHERE public_id = $1", public_id)
+    await connection.execute(
+        "UPDATE item SET state = 2, failure = 'timeout', finish_seq = ord + 1, finished_at = now() WHERE batch_id = $1",
+        key,
+    )
+    await connection.execute(
+        "UPDATE batch_progress SET state = 'done', outcome = 'all_failed', failed = total, finished = total,"
+        " numbered = total, finished_at = now() WHERE batch_id = $1",
+        key,
+    )
