@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -36,13 +36,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def database_server(pytestconfig: pytest.Config) -> Iterator[tuple[str, str]]:
+def database_server(pytestconfig: pytest.Config) -> tuple[str, str]:
     """The URL of the server of this run, and the name of its migrated template."""
     told: tuple[str, str] | None = getattr(pytestconfig, "workerinput", {}).get("test_server")
     if told is None:
         server = _own_server(pytestconfig)
         told = (server.url, server.template)
-    yield told
+    return told
 
 
 @pytest.fixture

@@ -66,8 +66,25 @@ _FAILED = f"""
 SELECT {_COLUMNS} FROM item WHERE batch_id = $1 AND finish_seq >= $2 AND state = 2 ORDER BY finish_seq LIMIT $3
 """
 
-# Items of a stopped batch that the janitor has not written yet, in submit order: their finish numbers follow `numbered`.
-_OVERLAID = f"SELECT {_COLUMNS} FROM item WHERE batch_id = $1 AND state = 0 ORDER BY ord LIMIT $3 OFFSET $2"
+# The same of a stopped batch whose last rows the janitor has not written yet: those follow in submit order, their finish
+# numbers after `numbered`. One statement, so one snapshot: the janitor may be writing them at this moment.
+_OVERLAID = f"""
+WITH written AS (
+    SELECT {_COLUMNS} FROM item
+    WHERE batch_id = $1 AND finish_seq >= $2 AND ($3::smallint IS NULL OR state = $3)
+    ORDER BY finish_seq LIMIT $4
+),
+base AS (SELECT numbered, greatest($2 - numbered - 1, 0) AS skip FROM batch_progress WHERE batch_id = $1),
+unwritten AS (
+    SELECT * FROM item WHERE batch_id = $1 AND state = 0
+    ORDER BY ord LIMIT $4 OFFSET (SELECT skip FROM base)
+)
+SELECT * FROM written
+UNION ALL
+SELECT {_COLUMNS.replace("finish_seq", "base.numbered + base.skip + row_number() OVER (ORDER BY ord)")}
+FROM unwritten, base
+ORDER BY finish_seq LIMIT $4
+"""
 
 # Unsettled items, by their positions: in a claimed shard (processing) or not (pending).
 _UNSETTLED = f"""
@@ -223,14 +240,15 @@ async def page_finished(connection: Connection, batch: Batch, state: ItemState |
 
     Stable while the batch runs: a finish number is given once, and later ones come after it.
     """
-    start = max(cursor, 1)
-    if state is ItemState.FAILED:
+    start, overlay = max(cursor, 1), None
+    if batch.numbered < batch.finished and state in (None, _overlay(batch)[0]):
+        overlay = _overlay(batch)
+        rows = await connection.fetch(_OVERLAID, batch.id, start, state, limit + 1)
+    elif state is ItemState.FAILED:
         rows = await connection.fetch(_FAILED, batch.id, start, limit + 1)
     else:
         rows = await connection.fetch(_FINISHED, batch.id, start, state, limit + 1)
-    found = [_item(row) for row in rows]
-    if batch.numbered < batch.finished and state in (None, _overlay(batch)[0]):
-        found += await _overlaid(connection, batch, start, limit + 1 - len(found))
+    found = [_item(row, overlay=overlay if row["state"] == ItemState.PENDING else None) for row in rows]
     count = batch.finished if state is None else _counts(batch)[state]
     following = found[limit].seq if len(found) > limit else None
     return Page(found[:limit], count, following)
@@ -254,13 +272,6 @@ async def get(connection: Connection, batch: Batch, ord_: int) -> Item | None:
     if row["state"] == ItemState.PENDING and batch.state is BatchState.DONE:
         return _item(row, seq=-1, overlay=_overlay(batch))
     return _item(row, key=row["key"])
-
-
-async def _overlaid(connection: Connection, batch: Batch, start: int, limit: int) -> list[Item]:
-    skip = max(start - batch.numbered - 1, 0)
-    rows = await connection.fetch(_OVERLAID, batch.id, skip, limit) if limit > 0 else []
-    first = batch.numbered + skip + 1
-    return [_item(row, seq=first + n, overlay=_overlay(batch)) for n, row in enumerate(rows)]
 
 
 def _overlay(batch: Batch) -> tuple[ItemState, FailureCode]:

@@ -41,10 +41,11 @@ _SETTINGS = DBSettings(
     widen_id=True,
 )
 
-# Shards that should be in the queue and are not there: lost by a bug or by hand.
+# Shards that should be in the queue and are not there: lost by a bug or by hand. Not those of a batch that is being
+# stopped: their entries were taken away on purpose, and an entry would take them from workers that are winding down.
 _MISSING = f"""
-SELECT s.id FROM shard s
-WHERE s.state IN ('queued', 'running') AND s.created_at < now() - $1::interval
+SELECT s.id FROM shard s JOIN batch_progress p ON p.batch_id = s.batch_id
+WHERE p.state <> 'stopping' AND s.state IN ('queued', 'running') AND s.created_at < now() - $1::interval
   AND NOT EXISTS (SELECT FROM {_TABLE} q WHERE q.dedupe_key = s.id::text AND q.status IN ('queued', 'picked'))
 """
 
@@ -54,8 +55,8 @@ _ENTRIES = f"SELECT id FROM {_TABLE} WHERE dedupe_key = ANY ($1::text[]) AND sta
 # The library never prunes its log.
 _PRUNE = f"DELETE FROM {QUEUE_SCHEMA}.pgqueuer_log WHERE created < now() - $1::interval"
 
-# Where the fair clock is set back, the waiting entries move with it.
-_REBASE = f"UPDATE {_TABLE} SET priority = least(priority + $1, 0) WHERE status = 'queued'"
+# Where the fair clock is set back, the entries move with it: the waiting ones, and those that may be taken over.
+_REBASE = f"UPDATE {_TABLE} SET priority = least(priority + $1, 0) WHERE status IN ('queued', 'picked')"
 
 
 _NOTIFIED = 200  # ids in one notification, whose payload is limited to 8,000 bytes
@@ -123,7 +124,7 @@ async def missing(connection: Connection, older_than: timedelta) -> list[int]:
 
 
 async def rebase(connection: Connection, by: int) -> None:
-    """Move every waiting entry with the fair clock, which is set back by `by`."""
+    """Move every entry with the fair clock, which is set back by `by`."""
     await connection.execute(_REBASE, by)
 
 

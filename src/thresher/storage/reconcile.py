@@ -10,7 +10,7 @@ from typing import Self
 
 from thresher.domain import fairness, url
 from thresher.domain.failure import FAILURES, FailureCode
-from thresher.domain.states import Outcome
+from thresher.domain.states import BatchState, Outcome
 from thresher.settings import Settings
 from thresher.storage import batches, progress, queue, shards
 from thresher.storage.database import Connection
@@ -178,7 +178,10 @@ async def _repair(connection: Connection, limits: Limits, report: Report) -> Non
     await shards.promote_all(connection, idle)
     for row in await connection.fetch(_UNCOVERED, limits.quiet):
         async with connection.transaction():
-            await connection.fetchrow(progress.LOCK, row["batch_id"])
+            counters = await connection.fetchrow(progress.LOCK, row["batch_id"])
+            stopped = counters is None or counters["state"] != BatchState.RUNNING
+            if stopped or await progress.finish_if_over(connection, row["batch_id"]):
+                continue
             if await connection.fetchval(_COVERED, row["batch_id"]):
                 continue
             pending = await connection.fetch(_PENDING, row["batch_id"])
@@ -214,10 +217,12 @@ async def _write_overlays(connection: Connection, report: Report) -> None:
 
 async def _rebase_clock(connection: Connection) -> None:
     """Set the fair clock back, and all tags with it, long before 32 bits are full."""
+    if await connection.fetchval("SELECT tag FROM fair_clock") < fairness.REBASE_AT:
+        return
     async with connection.transaction():
+        # Whoever works with tags has a lock on some shard: all of them first, as everywhere, and nobody holds an old tag.
+        await connection.execute("LOCK TABLE shard IN EXCLUSIVE MODE")
         tag = await connection.fetchval("SELECT tag FROM fair_clock FOR UPDATE")
-        if tag < fairness.REBASE_AT:
-            return
         await connection.execute("UPDATE fair_clock SET tag = 0")
         await connection.execute("UPDATE shard SET tag = greatest(tag - $1, 0)", tag)
         await queue.rebase(connection, tag)

@@ -145,6 +145,8 @@ async def create(
 ) -> None:
     """Cut a batch's items, given as (ord, bucket), into shards, and queue the first of each bucket."""
     plans = sharding.plan(buckets, size)
+    # Before the clock is read: else it could be set back before the tags that follow from it are written.
+    await connection.execute("LOCK TABLE shard IN ROW EXCLUSIVE MODE")
     fair = await connection.fetchrow(_FAIR, account)
     tags = fairness.tags(fair["clock"], len(plans), fair["weight"]) if fair else []
     rows = await connection.fetch(

@@ -1,0 +1,276 @@
+"""Random lives of batches: whatever comes in whatever order, the laws hold after every transaction, and all ends.
+
+A state machine drives creates, claims, settles (partial, double, late), ends with rests, worker deaths and
+takeovers, stops, expiries, repairs. `THRESHER_TEST_PROFILE=deep` runs many more and longer lives.
+"""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterator
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from tests.storage import kit, laws
+from tests.storage.kit import LIMITS, Job
+from tests.support.postgres import execute, fresh
+
+from thresher.domain.states import BATCH_MOVES, ITEM_MOVES, SHARD_MOVES, BatchState, ItemState, Outcome, ShardState
+from thresher.storage import batches, database, shards
+from thresher.storage.database import Connection
+from thresher.storage.reconcile import Limits, reconcile
+from thresher.storage.shards import Claim, LeaseLost, Rest
+
+T = TypeVar("T")
+
+DEEP = os.environ.get("THRESHER_TEST_PROFILE") == "deep"
+EXAMPLES, STEPS = (int(os.environ.get("THRESHER_TEST_EXAMPLES", "400")), 80) if DEEP else (20, 40)
+
+BUCKETS = st.lists(st.integers(0, 3), min_size=1, max_size=9)
+FATES = st.sampled_from([ItemState.COMPLETED, ItemState.FAILED, ItemState.SKIPPED])
+PICK = st.integers(0, 1000)
+
+# Every move of a stored state, written down by the database itself.
+_RECORDER = """
+CREATE TABLE move (machine text, was text, is_now text, UNIQUE (machine, was, is_now));
+CREATE FUNCTION record_move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO thresher.move VALUES (TG_TABLE_NAME, OLD.state::text, NEW.state::text) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER moved AFTER UPDATE OF state ON item FOR EACH ROW EXECUTE FUNCTION record_move();
+CREATE TRIGGER moved AFTER UPDATE OF state ON shard FOR EACH ROW EXECUTE FUNCTION record_move();
+CREATE TRIGGER moved AFTER UPDATE OF state ON batch_progress FOR EACH ROW EXECUTE FUNCTION record_move();
+"""
+
+_WIPE = "TRUNCATE account, item, shard, batch_progress, event, ledger, pack, batch, thresher_queue.pgqueuer CASCADE"
+
+# What a test may do to time: nothing sleeps, the clock in the rows is moved instead.
+_DUE = """
+WITH due AS (UPDATE shard SET not_before = now() - interval '1 second' WHERE not_before > now() RETURNING id)
+UPDATE thresher_queue.pgqueuer SET execute_after = now() - interval '1 second'
+WHERE dedupe_key IN (SELECT id::text FROM due)
+"""
+_EXPIRE = "UPDATE batch SET deadline_at = now() - interval '1 second' WHERE id = $1"
+_LATE = "UPDATE shard SET dispatched_at = now() - interval '2 hours' WHERE id = $1"
+_SILENT = "UPDATE thresher_queue.pgqueuer SET heartbeat = now() - interval '2 hours' WHERE status = 'picked'"
+_LOSE = "DELETE FROM thresher_queue.pgqueuer WHERE dedupe_key = $1"
+
+NO_GRACE = Limits(LIMITS.item_timeout, timedelta(seconds=-60), LIMITS.shard_size, LIMITS.quiet)
+
+
+class Lives(RuleBasedStateMachine):
+    """Batches of a small cluster. Workers are pretended: a claim in hand is all that a worker is to storage."""
+
+    runner: asyncio.Runner
+    connection: Connection
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+        self.held: list[tuple[Job, Claim]] = []  # claims whose workers live
+        self.zombies: list[Claim] = []  # claims that others took over, or whose shard was ended
+        self.memory = laws.Memory()
+        self.accounts = self._do(self._begin())
+
+    def _do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(coroutine)
+
+    async def _begin(self) -> list[int]:
+        await self.connection.execute(_WIPE)
+        return [await kit.new_account(self.connection, name) for name in ("one", "two")]
+
+    @rule(buckets=BUCKETS, account=st.integers(0, 1), size=st.integers(1, 4))
+    def submit(self, buckets: list[int], account: int, size: int) -> None:
+        batch = self._do(kit.submit(self.connection, self.accounts[account], buckets, shard_size=size))
+        self.batches.append(batch.id)
+
+    @rule()
+    def serve(self) -> None:
+        self._do(self._serve())
+
+    async def _serve(self) -> None:
+        for job in await kit.serve(self.connection):
+            claim = await shards.claim(self.connection, job.shard)
+            if claim is None:
+                await kit.spend(self.connection, job)
+            else:
+                self.held.append((job, claim))
+
+    @precondition(lambda self: self.held)
+    @rule(which=PICK, some=st.integers(0, 4), state=FATES, twice=st.booleans())
+    def settle_some(self, which: int, some: int, state: kit.Fate, twice: bool) -> None:
+        _, claim = self.held[which % len(self.held)]
+        chosen = kit.work(claim, [item.ord for item in claim.items][:some], state)
+        self._do(kit.settle(self.connection, chosen, batch=claim.batch))
+        if twice:
+            again = self._do(kit.settle(self.connection, chosen, batch=claim.batch))
+            assert again.settled == 0
+            assert not again.over
+
+    @precondition(lambda self: self.held)
+    @rule(
+        which=PICK,
+        delay=st.sampled_from([0, 0, 3600]),
+        cut=st.integers(0, 3),
+        begun=st.booleans(),
+        spent=st.booleans(),
+    )
+    def end_with_rests(self, which: int, delay: int, cut: int, begun: bool, spent: bool) -> None:
+        job, claim = self.held.pop(which % len(self.held))
+        self._do(self._end(job, claim, delay, cut, begun, spent))
+
+    async def _end(self, job: Job, claim: Claim, delay: int, cut: int, begun: bool, spent: bool) -> None:
+        left = await self._unsettled(claim)
+        at = claim.dispatched_at if begun else None
+        rests = [
+            Rest(part, timedelta(seconds=wait), at, {str(part[0]): [{"attempt": 1}]} if begun else None)
+            for part, wait in ((left[:cut], delay), (left[cut:], 0))
+            if part
+        ]
+        try:
+            await shards.end(self.connection, claim.shard, claim.lease, rests)
+        except LeaseLost:
+            assert not await self._holds(claim)
+        if spent:  # else the worker died between its commit and the library's
+            await kit.spend(self.connection, job)
+        self.zombies.append(claim)
+
+    async def _unsettled(self, claim: Claim) -> list[int]:
+        query = "SELECT ord FROM item WHERE batch_id = $1 AND ord = ANY ($2) AND state = 0 ORDER BY ord"
+        ords = [item.ord for item in claim.items]
+        return [row["ord"] for row in await self.connection.fetch(query, claim.batch, ords)]
+
+    async def _holds(self, claim: Claim) -> bool:
+        query = "SELECT EXISTS (SELECT FROM shard WHERE id = $1 AND starts = $2 AND state = 'running')"
+        return bool(await self.connection.fetchval(query, claim.shard, claim.lease))
+
+    @precondition(lambda self: self.held)
+    @rule(which=PICK)
+    def die_and_be_taken_over(self, which: int) -> None:
+        job, claim = self.held.pop(which % len(self.held))
+        taken = self._do(shards.claim(self.connection, claim.shard))
+        if taken is None:
+            self._do(kit.spend(self.connection, job))
+        else:
+            assert taken.lease == claim.lease + 1
+            self.held.append((job, taken))
+        self.zombies.append(claim)
+
+    @precondition(lambda self: self.zombies)
+    @rule(which=PICK, state=FATES, settles=st.booleans())
+    def a_zombie_wakes(self, which: int, state: kit.Fate, settles: bool) -> None:
+        claim = self.zombies[which % len(self.zombies)]
+        if settles:
+            result = self._do(kit.settle(self.connection, kit.work(claim, None, state), batch=claim.batch))
+            assert result.settled == 0
+            assert result.lost == {claim.shard}
+        else:
+            with pytest.raises(LeaseLost):
+                self._do(shards.end(self.connection, claim.shard, claim.lease, [Rest([0])]))
+
+    @precondition(lambda self: self.batches)
+    @rule(which=PICK)
+    def cancel(self, which: int) -> None:
+        self._do(batches.stop(self.connection, self.batches[which % len(self.batches)], Outcome.CANCELLED))
+
+    @precondition(lambda self: self.batches)
+    @rule(which=PICK)
+    def force(self, which: int) -> None:
+        self._do(batches.force(self.connection, self.batches[which % len(self.batches)]))
+
+    @precondition(lambda self: self.batches)
+    @rule(which=PICK)
+    def expire(self, which: int) -> None:
+        self._do(self.connection.execute(_EXPIRE, self.batches[which % len(self.batches)]))
+        self._do(reconcile(self.connection, LIMITS))
+
+    @precondition(lambda self: self.held)
+    @rule(which=PICK)
+    def items_pass_their_deadline(self, which: int) -> None:
+        self._do(self.connection.execute(_LATE, self.held[which % len(self.held)][1].shard))
+        self._do(reconcile(self.connection, LIMITS))
+
+    @precondition(lambda self: self.held)
+    @rule(which=PICK)
+    def an_entry_is_lost(self, which: int) -> None:
+        self._do(self.connection.execute(_LOSE, str(self.held[which % len(self.held)][1].shard)))
+
+    @rule(grace=st.booleans())
+    def reconcile(self, grace: bool) -> None:
+        self._do(reconcile(self.connection, LIMITS if grace else NO_GRACE))
+
+    @rule()
+    def time_passes(self) -> None:
+        self._do(self.connection.execute(_DUE))
+
+    @invariant()
+    def the_laws_hold(self) -> None:
+        self._do(laws.check(self.connection))
+        self._do(self.memory.check(self.connection))
+
+    def teardown(self) -> None:
+        self._do(self._drain())
+
+    async def _drain(self) -> None:
+        """All workers die; new ones come. Everything must end."""
+        for _ in range(50):
+            await self.connection.execute(_DUE)
+            await self.connection.execute(_SILENT)
+            await kit.drain(self.connection)
+            if not await self.connection.fetchval("SELECT EXISTS (SELECT FROM shard)"):
+                break
+            await reconcile(self.connection, NO_GRACE)
+        await reconcile(self.connection, NO_GRACE)
+        await laws.check(self.connection, queued=True)
+        await self.memory.check(self.connection)
+        assert not await self.connection.fetch("SELECT * FROM batch_progress WHERE state <> 'done'")
+        assert not await self.connection.fetch("SELECT * FROM item WHERE state = 0")
+        assert not await self.connection.fetch("SELECT * FROM shard")
+        assert not await self.connection.fetch("SELECT * FROM thresher_queue.pgqueuer")
+
+
+@pytest.fixture(scope="module")
+def lives(database_server: tuple[str, str]) -> Iterator[type[Lives]]:
+    """The machine on a database of its own, which all its lives share."""
+    with asyncio.Runner() as runner:
+        copy = fresh(*database_server)
+        url = runner.run(copy.__aenter__())
+        runner.run(execute(url, f"SET search_path TO thresher; {_RECORDER}"))
+        Lives.runner, Lives.connection = runner, runner.run(database.connect(url, "lives"))
+        yield Lives
+        runner.run(Lives.connection.close())
+        runner.run(copy.__aexit__(None, None, None))
+
+
+_MOVES: dict[str, tuple[type[BatchState | ItemState | ShardState], dict[Any, frozenset[Any]]]] = {
+    "batch_progress": (BatchState, BATCH_MOVES),
+    "item": (ItemState, ITEM_MOVES),
+    "shard": (ShardState, SHARD_MOVES),
+}
+
+
+@pytest.mark.timeout(3600 if DEEP else 120)
+def test_the_laws_hold_in_random_lives_and_every_batch_ends(lives: type[Lives]) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        lives,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=not DEEP,
+            phases=[Phase.generate, Phase.shrink] if DEEP else [Phase.generate],
+            report_multiple_bugs=False,
+            database=None,
+        ),
+    )
+    moves = lives.runner.run(lives.connection.fetch("SELECT * FROM move"))
+    assert {row["machine"] for row in moves} == set(_MOVES)
+    for row in moves:
+        kind, table = _MOVES[row["machine"]]
+        convert = int if kind is ItemState else str
+        was, now = kind(convert(row["was"])), kind(convert(row["is_now"]))
+        assert now in table[was] or now == was, f"{row['machine']}: {was!r} to {now!r} is not in the table"
