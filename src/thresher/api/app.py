@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import math
+import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import asyncpg
 import uvicorn
 from fastapi import FastAPI
 
@@ -21,6 +23,7 @@ from thresher.api.openapi import describe
 from thresher.api.reconciling import keep_reconciling
 from thresher.api.state import open_state
 from thresher.settings import Settings
+from thresher.storage.database import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,7 @@ def serve(settings: Settings) -> None:
 
     Raises SystemExit(1) after one line on standard error if the address cannot be listened on or the start fails.
     """
+    asyncio.run(_look(settings))
     listener = _listen(settings.host, settings.port)
     config = uvicorn.Config(
         create_app(settings),
@@ -97,5 +101,22 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        print(f"thresher: cannot listen on {host}:{port}: {error.strerror or error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        # A resolver's errors are negative and in words already; the others come with the address a second time.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise _refused(f"cannot listen on {host}:{port}: {reason}") from None
+
+
+async def _look(settings: Settings) -> None:
+    """Open what the application will need, once, so that what is missing is said in a line and not in a traceback."""
+    try:
+        async with open_state(settings):
+            pass
+    except DatabaseUnavailable as error:
+        raise _refused(str(error)) from None
+    except asyncpg.UndefinedTableError:
+        raise _refused("the database has no tables of Thresher: run `thresher migrate`") from None
+
+
+def _refused(reason: str) -> SystemExit:
+    print(f"thresher: {reason}", file=sys.stderr)
+    return SystemExit(1)

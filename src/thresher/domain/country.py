@@ -17,5 +17,7 @@ COUNTRIES = frozenset(_ASSIGNED.split())
 
 def canonical(text: str) -> str | None:
     """The code in upper case (or RANDOM) for `text` in any case; None for what is no country."""
+    if not text.isascii():  # "ß" in upper case would be South Sudan
+        return None
     code = text.strip().upper()
     return code if code in COUNTRIES or code == RANDOM else None

@@ -1,0 +1,70 @@
+"""Whatever is sent, the answer is never a failure of the server."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.api.conftest import Api
+
+_text = st.text(max_size=12) | st.sampled_from(["\0", "https://a.example/", "\ud800", "none", "[", "1e999", "%00"])
+_json: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | _text,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_text, inner, max_size=4),
+    max_leaves=12,
+)
+_item = _json | st.fixed_dictionaries(
+    {"url": st.just("https://a.example/") | _json}, optional={"custom_id": _json, "metadata": _json}
+)
+_body = _json | st.fixed_dictionaries(
+    {"items": _json | st.lists(_item, max_size=3)},
+    optional=dict.fromkeys(
+        ("metadata", "country", "parser", "webhook", "webhook_url", "links_on_page", "formats", "urls"), _json
+    ),
+)
+_query = st.lists(
+    st.tuples(
+        st.sampled_from(["status", "cursor", "limit", "formats", "formats[]", "retrieve_id", "x"]),
+        st.text(max_size=20) | st.integers().map(str) | st.sampled_from(["html", "[]", '["text"]', "completed", "\0"]),
+    ),
+    max_size=4,
+)
+
+_often = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@_often
+@given(body=_body)
+async def test_no_body_makes_the_server_fail(api: Api, body: Any) -> None:
+    response = await api.client.post("/v1/batches", content=json.dumps(body).encode())
+    assert response.status_code in (200, 400), response.text
+
+
+@_often
+@given(body=st.binary(max_size=200))
+async def test_no_bytes_make_the_server_fail(api: Api, body: bytes) -> None:
+    response = await api.client.post("/v1/batches", content=body)
+    assert response.status_code == 400
+
+
+@_often
+@given(query=_query)
+async def test_no_query_makes_the_server_fail(api: Api, made: str, query: list[tuple[str, str]]) -> None:
+    encodable = [(name, text.encode("utf-8", "replace").decode()) for name, text in query]
+    for path in (f"/v1/batches/{made}/items", "/v1/retrieve", f"/v1/batches/{made}"):
+        response = await api.client.get(path, params=encodable)
+        assert response.status_code in (200, 400, 404), response.text
+
+
+@_often
+@given(name=st.binary(max_size=30))
+async def test_no_path_makes_the_server_fail(api: Api, name: bytes) -> None:
+    escaped = "".join(f"%{byte:02x}" for byte in name)
+    response = await api.client.get(f"/v1/batches/{escaped}/items")
+    assert response.status_code in (404, 405), response.text
+
+
+@pytest.fixture
+async def made(api: Api) -> str:
+    return str((await api.create("https://a.example/"))["id"])
