@@ -1,7 +1,9 @@
 """A private folder per test, and the promise that no process of it is left."""
 
+import contextlib
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,5 +25,8 @@ def room() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="thresher-test-"))
     yield folder
     left = processes_with(folder.name)
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
     assert left == [], "processes were left behind"

@@ -23,7 +23,7 @@ def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 class Server:
-    """A running `thresher serve`."""
+    """A running `thresher serve`; as a context it is killed at the end, if a failed test left it running."""
 
     def __init__(self, data_dir: Path, *arguments: str, **env: str) -> None:
         self.data_dir = data_dir
@@ -36,6 +36,13 @@ class Server:
                 stdout=output,
                 stdin=subprocess.DEVNULL,
             )
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
 
     def said(self, pattern: str) -> re.Match[str] | None:
         return re.search(pattern, self.output.read_text())
@@ -60,8 +67,11 @@ class Server:
         """The pids of `thresher api`, `thresher work`, or the postmaster."""
         found = []
         for pid in processes_with(self.data_dir.name):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if name.encode() in (words[-2], words[0].rpartition(b"/")[2]):
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except FileNotFoundError:  # ended meanwhile
+                continue
+            if len(words) > 1 and name.encode() in (words[-2], words[0].rpartition(b"/")[2]):
                 found.append(pid)
         return found
 
@@ -76,84 +86,86 @@ async def get(url: str) -> int:
 
 
 async def test_serve_starts_answers_and_stops_without_a_trace(room: Path) -> None:
-    server = Server(room / "data")
-    url = await server.ready()
-    assert await get(url) == 200
-    assert server.said("API key, shown only now: ")
-    note = room / "data" / "server.json"
-    assert note.stat().st_mode & 0o777 == 0o600
-    assert json.loads(note.read_text()) | {"url": url, "pid": server.process.pid} == json.loads(note.read_text())
-    server.process.send_signal(signal.SIGTERM)
-    assert await server.ended() == 0, server.output.read_text()
-    assert processes_with(room.name) == []
-    assert not note.exists()
+    with Server(room / "data") as server:
+        url = await server.ready()
+        assert await get(url) == 200
+        assert server.said("API key, shown only now: ")
+        note = room / "data" / "server.json"
+        assert note.stat().st_mode & 0o777 == 0o600
+        assert json.loads(note.read_text()) | {"url": url, "pid": server.process.pid} == json.loads(note.read_text())
+        server.process.send_signal(signal.SIGTERM)
+        assert await server.ended() == 0, server.output.read_text()
+        assert processes_with(room.name) == []
+        assert not note.exists()
 
 
 async def test_a_key_is_printed_by_the_first_start_alone_and_never_one_that_was_given(room: Path) -> None:
     for start, key_is_shown in ((1, True), (2, False)):
-        server = Server(room / "data")
-        await server.ready()
-        assert bool(server.said("API key")) is key_is_shown, f"start {start}"
-        server.process.send_signal(signal.SIGINT)
-        assert await server.ended() == 0
+        with Server(room / "data") as server:
+            await server.ready()
+            assert bool(server.said("API key")) is key_is_shown, f"start {start}"
+            server.process.send_signal(signal.SIGINT)
+            assert await server.ended() == 0
 
 
 async def test_every_part_that_is_killed_comes_back_on_the_same_port(room: Path) -> None:
-    server = Server(room / "data")
-    url = await server.ready()
-    for part in ("work", "api", "postgres"):
-        await until(lambda part=part: server.children(part) != [], f"{part} to run")  # type: ignore[misc]
-        before = server.children(part)
-        os.kill(min(before), signal.SIGKILL)
-        await until(
-            lambda part=part, before=before: bool(server.children(part)) and min(before) not in server.children(part),  # type: ignore[misc]
-            f"{part} to be started again",
-        )
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                if await get(url) == 200:
-                    break
-            except (OSError, IndexError):
-                await asyncio.sleep(0.05)
-    server.process.send_signal(signal.SIGTERM)
-    assert await server.ended() == 0, server.output.read_text()
+    with Server(room / "data") as server:
+        url = await server.ready()
+        for part in ("work", "api", "postgres"):
+            await until(lambda part=part: server.children(part) != [], f"{part} to run")  # type: ignore[misc]
+            before = server.children(part)
+            os.kill(min(before), signal.SIGKILL)
+            await until(
+                lambda part=part, before=before: (
+                    bool(server.children(part)) and min(before) not in server.children(part)
+                ),  # type: ignore[misc]
+                f"{part} to be started again",
+            )
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    if await get(url) == 200:
+                        break
+                except (OSError, IndexError):
+                    await asyncio.sleep(0.05)
+        server.process.send_signal(signal.SIGTERM)
+        assert await server.ended() == 0, server.output.read_text()
 
 
 async def test_kill_of_serve_leaves_no_process_and_the_next_start_works(room: Path) -> None:
-    server = Server(room / "data")
-    await server.ready()
-    server.process.kill()
-    await server.ended()
-    again = Server(room / "data")
-    await again.ready()
-    again.process.send_signal(signal.SIGTERM)
-    assert await again.ended() == 0, again.output.read_text()
-    await until(lambda: processes_with(room.name) == [], "all processes to end")
+    with Server(room / "data") as server:
+        await server.ready()
+        server.process.kill()
+        await server.ended()
+        with Server(room / "data") as again:
+            await again.ready()
+            again.process.send_signal(signal.SIGTERM)
+            assert await again.ended() == 0, again.output.read_text()
+            await until(lambda: processes_with(room.name) == [], "all processes to end")
 
 
 async def test_a_second_signal_stops_at_once(room: Path) -> None:
-    server = Server(room / "data", THRESHER_STOP_GRACE="3600")
-    await server.ready()
-    worker = server.children("work")[0]
-    os.kill(worker, signal.SIGSTOP)
-    server.process.send_signal(signal.SIGTERM)
-    await until(lambda: server.said("Stopping") is not None, "the drain to begin")
-    assert alive(worker)
-    server.process.send_signal(signal.SIGTERM)
-    assert await server.ended() == 0
-    assert processes_with(room.name) == []
+    with Server(room / "data", THRESHER_STOP_GRACE="3600") as server:
+        await server.ready()
+        worker = server.children("work")[0]
+        os.kill(worker, signal.SIGSTOP)
+        server.process.send_signal(signal.SIGTERM)
+        await until(lambda: server.said("Stopping") is not None, "the drain to begin")
+        assert alive(worker)
+        server.process.send_signal(signal.SIGTERM)
+        assert await server.ended() == 0
+        assert processes_with(room.name) == []
 
 
 async def test_a_data_dir_in_use_is_one_line_with_exit_code_1(room: Path) -> None:
-    server = Server(room / "data")
-    await server.ready()
-    result = run("serve", "--data-dir", str(room / "data"), "--port", "0")
-    server.process.send_signal(signal.SIGTERM)
-    await server.ended()
-    assert result.returncode == 1
-    assert f"{room / 'data'} is in use by another Thresher (process {server.process.pid})" in result.stderr
-    assert "Traceback" not in result.stderr
+    with Server(room / "data") as server:
+        await server.ready()
+        result = run("serve", "--data-dir", str(room / "data"), "--port", "0")
+        server.process.send_signal(signal.SIGTERM)
+        await server.ended()
+        assert result.returncode == 1
+        assert f"{room / 'data'} is in use by another Thresher (process {server.process.pid})" in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 def test_a_port_in_use_is_one_line_with_exit_code_1(room: Path) -> None:

@@ -11,10 +11,10 @@ from tomllib import TOMLDecodeError
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-import asyncpg
 from pydantic import ValidationError
 
 from thresher.settings import Settings
+from thresher.storage.database import DatabaseUnavailable
 from thresher.storage.embedded import EmbeddedError
 
 
@@ -41,17 +41,14 @@ def expected_errors(database_url: str | None = None) -> Iterator[None]:
         fail(str(error), error.code)
     except EmbeddedError as error:
         fail(str(error), 1)
-    except (ConnectionError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
-        fail(_unreachable(database_url, error), 1)
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+    except DatabaseUnavailable as error:
         fail(_unreachable(database_url, error), 1)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
 
-def _unreachable(database_url: str | None, error: BaseException) -> str:
-    reason = str(error) or type(error).__name__
-    return f"the database {redacted(database_url)} cannot be used: {reason}. Is it running, and is DATABASE_URL right?"
+def _unreachable(database_url: str | None, error: DatabaseUnavailable) -> str:
+    return f"the database {redacted(database_url)} cannot be used. {error}. Is it running, and is DATABASE_URL right?"
 
 
 def redacted(database_url: str | None) -> str:

@@ -4,7 +4,6 @@ What a command needs is imported when it runs, so that `--help` is quick and a w
 """
 
 import asyncio
-import importlib.metadata
 import logging
 import os
 import sys
@@ -13,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from thresher import __version__
 from thresher.cli.errors import expected_errors, load_settings, need_database
 from thresher.settings import Settings
 
@@ -91,7 +91,7 @@ def migrate() -> None:
 @app.command()
 def version() -> None:
     """Print the version."""
-    typer.echo(importlib.metadata.version("thresher"))
+    typer.echo(__version__)
 
 
 def _log(settings: Settings) -> None:
