@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from thresher.api.app import create_app
+from thresher.domain import ids
 from thresher.settings import Settings
 from thresher.storage import accounts
 from thresher.storage.database import Pool
@@ -79,5 +80,5 @@ async def stranger(pool: Pool, api: Api) -> str:
     key = "thr_stranger"
     async with pool.acquire() as connection:
         account = await connection.fetchval("INSERT INTO account (name) VALUES ('stranger') RETURNING id")
-        await connection.execute(accounts._ADD_KEY, accounts.ids.key_hash(key), account, "test")
+        await connection.execute(accounts._ADD_KEY, ids.key_hash(key), account, "test")
     return key

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -53,7 +54,7 @@ async def test_no_bytes_make_the_server_fail(api: Api, body: bytes) -> None:
 async def test_no_query_makes_the_server_fail(api: Api, made: str, query: list[tuple[str, str]]) -> None:
     encodable = [(name, text.encode("utf-8", "replace").decode()) for name, text in query]
     for path in (f"/v1/batches/{made}/items", "/v1/retrieve", f"/v1/batches/{made}"):
-        response = await api.client.get(path, params=encodable)
+        response = await api.client.get(path, params=httpx.QueryParams(tuple(encodable)))
         assert response.status_code in (200, 400, 404), response.text
 
 

@@ -8,6 +8,7 @@ from tests.api.conftest import Api, running, settings_for
 from tests.api.worker import Worker
 
 from thresher.domain.failure import FAILURES, FailureCode
+from thresher.domain.states import Outcome
 from thresher.settings import Settings
 from thresher.storage import batches
 from thresher.storage.blobs import Blobs
@@ -144,7 +145,7 @@ async def test_a_cancelled_batch_shows_its_unsettled_items_as_cancelled(api: Api
     made = await api.create("https://a.example/0", "https://a.example/1")
     async with pool.acquire() as connection:
         key = await connection.fetchval("SELECT id FROM batch")
-        assert await batches.stop(connection, key, batches.Outcome.CANCELLED)
+        assert await batches.stop(connection, key, Outcome.CANCELLED)
     found = await pages(api, made["id"], limit=1)
     assert [page["items"][0]["status"] for page in found] == ["cancelled", "cancelled"]
     item = found[0]["items"][0]

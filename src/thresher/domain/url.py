@@ -48,21 +48,28 @@ def parse(text: str, base: str | None = None) -> Url:
     credential in a URL would travel through logs and answers.
     """
     try:
-        parsed = ada_url.URL(text, base=base) if base else ada_url.URL(text)
+        href = (ada_url.URL(text, base=base) if base else ada_url.URL(text)).href
     except ValueError:
         raise InvalidUrl("not a valid absolute URL" if base is None else "not a valid URL") from None
-    scheme = parsed.protocol.removesuffix(":")
+    scheme, _, rest = href.partition(":")
     if scheme not in _DEFAULT_PORTS:
         raise InvalidUrl(f"the scheme must be http or https, not {scheme[:20]!r}")
-    if parsed.username or parsed.password:
+    # The serialised form is strict (WHATWG URL, 4.5): //authority, a path that begins with a slash, ?query, #fragment.
+    # Taking it apart here costs a third of asking the parser for each part, and a test holds the two ways equal.
+    authority, slash, rest = rest[2:].partition("/")
+    if "@" in authority:
         raise InvalidUrl("a URL must not contain a user name or password")
-    host = parsed.hostname.removeprefix("[").removesuffix("]")
+    host, colon, digits = authority.rpartition(":")
+    if not colon or digits.endswith("]"):
+        host, digits = authority, ""
+    host = host.removeprefix("[").removesuffix("]")
     if not host:
         raise InvalidUrl("the URL has no host")
-    port = int(parsed.port) if parsed.port else _DEFAULT_PORTS[scheme]
+    port = int(digits) if digits else _DEFAULT_PORTS[scheme]
     if port == 0:
         raise InvalidUrl("the port must not be 0")
-    return Url(parsed.href, scheme, host, port, parsed.pathname + parsed.search)
+    path, _, query = rest.partition("#")[0].partition("?")
+    return Url(href, scheme, host, port, f"{slash}{path}?{query}" if query else slash + path)
 
 
 def is_address(host: str) -> bool:
