@@ -22,7 +22,7 @@ def closed_umask() -> Iterator[None]:
 @pytest.fixture
 def room() -> Iterator[Path]:
     """A folder of the test's own, whose random name also marks the processes that work for it."""
-    folder = Path(tempfile.mkdtemp(prefix="thresher-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="thresher-serve-"))
     yield folder
     left = processes_with(folder.name)
     for pid in left:
