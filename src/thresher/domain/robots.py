@@ -1,62 +1,84 @@
-"""robots.txt, by RFC 9309: what a site allows a crawler to fetch. Pure: text in, decisions out."""
+"""robots.txt, by RFC 9309: what a site allows a crawler to fetch. Pure: bytes in, decisions out.
+
+Where real files are looser than the RFC's grammar and the intent is plain (a missing colon, a version behind an
+agent's name), they are read as meant. Knows nothing of how a file is fetched or kept.
+"""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 MAX_BYTES = 500 * 1024  # RFC 9309 section 2.5: a parser reads at least this much; what follows is ignored
 
-_LINE = re.compile(r"\s*([^:#]*?)\s*:\s*([^#]*)")
-_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
-_TOKEN = re.compile(r"[A-Za-z_-]+")
+_BOM = b"\xef\xbb\xbf"
+_AGENT_NAMES = frozenset({b"user-agent", b"useragent", b"user agent"})
+# The RFC allows a crawler no digits in its token, but crawlers with digits exist: "bot1" must not answer for "bot2".
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+# Left as they are: unreserved characters, and reserved ones (RFC 3986) but for * and $, which are special in rules,
+# and ', which URL parsers encode in one place and not in another.
+_RESPELL = re.compile(rb"%([0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~:/?#\[\]@!&()+,;=]")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One allow or disallow line. `pattern` is percent-normalised; `*` and a final `$` are special."""
+    """One allow or disallow line. `pattern` is normalised; `*` and a final `$` are special (RFC 9309 section 2.2.3)."""
 
     allow: bool
     pattern: str
 
     def matches(self, path: str) -> bool:
+        """Whether a normalised path begins with the pattern. Time is bounded by the lengths of both: no backtracking."""
         anchored = self.pattern.endswith("$")
-        parts = (self.pattern[:-1] if anchored else self.pattern).split("*")
-        if not path.startswith(parts[0]):
+        first, *others = (self.pattern[:-1] if anchored else self.pattern).split("*")
+        if not path.startswith(first):
             return False
-        at = len(parts[0])
-        if len(parts) == 1:
+        at = len(first)
+        if not others:
             return not anchored or at == len(path)
-        # Leftmost matches of the middle parts leave the most room, so no backtracking is needed.
-        for part in parts[1:-1]:
+        # Leftmost matches of the middle parts leave the most room for what follows.
+        for part in others[:-1]:
             found = path.find(part, at)
             if found < 0:
                 return False
             at = found + len(part)
-        last = parts[-1]
+        last = others[-1]
         return path.endswith(last) and len(path) - len(last) >= at if anchored else path.find(last, at) >= 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What applies to one crawler on one site. `crawl_delay` in seconds, where the site states one."""
+    """What applies to one crawler on one site. `crawl_delay` in seconds, where the site states one.
+
+    `rules` stand in the order in which they decide: the longest first, allow before disallow; `of` sorts them.
+    """
 
     rules: tuple[Rule, ...] = ()
     crawl_delay: float | None = None
+
+    @classmethod
+    def of(cls, rules: Iterable[Rule], crawl_delay: float | None = None) -> Self:
+        """Rules in any order; of two that differ only in what they say, allow stays (RFC 9309 section 2.2.2)."""
+        said: dict[str, bool] = {}
+        for rule in rules:
+            said[rule.pattern] = rule.allow or said.get(rule.pattern, False)
+        unique = [Rule(allow, pattern) for pattern, allow in said.items()]
+        return cls(tuple(sorted(unique, key=lambda rule: (-len(rule.pattern), not rule.allow))), crawl_delay)
 
     def allows(self, path: str) -> bool:
         """Whether a path with its query may be fetched: the longest matching rule decides, allow wins a tie."""
         if path == "/robots.txt":
             return True
         path = normalise(path)
-        best = max(((len(rule.pattern), rule.allow) for rule in self.rules if rule.matches(path)), default=(0, True))
-        return best[1]
+        return next((rule.allow for rule in self.rules if rule.matches(path)), True)
 
     def to_json(self) -> dict[str, Any]:
         return {"rules": [[rule.allow, rule.pattern] for rule in self.rules], "crawl_delay": self.crawl_delay}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
+        """The inverse of `to_json`."""
         return cls(tuple(Rule(bool(a), str(p)) for a, p in value["rules"]), value.get("crawl_delay"))
 
 
@@ -64,67 +86,97 @@ class Rules:
 class _Group:
     agents: list[str] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
-    crawl_delay: float | None = None
+    delays: list[float] = field(default_factory=list)
 
 
 def parse(data: bytes, agent: str) -> Rules:
-    """The rules for the crawler with this product token (the user agent up to the first `/` or space).
+    """The rules for the crawler with this user agent, whose product token counts. Never raises.
 
-    All groups that name it are merged; without one, those for `*` apply; without those, everything is allowed.
+    All groups that name it are merged; without one, those for `*` apply; without those, everything is allowed
+    (RFC 9309 section 2.2.1).
     """
-    groups = _groups(data[:MAX_BYTES].decode("utf-8", "replace").removeprefix("\ufeff"))
+    groups = _groups(_lines(data))
     token = product_token(agent)
-    mine = [group for group in groups if token in group.agents] or [group for group in groups if "*" in group.agents]
-    delays = [group.crawl_delay for group in mine if group.crawl_delay is not None]
-    return Rules(tuple(rule for group in mine for rule in group.rules), max(delays, default=None))
+    mine = [group for group in groups if token and token in group.agents]
+    mine = mine or [group for group in groups if "*" in group.agents]
+    delays = [delay for group in mine for delay in group.delays]
+    return Rules.of((rule for group in mine for rule in group.rules), max(delays, default=None))
 
 
 def product_token(agent: str) -> str:
-    """The token that robots.txt knows a crawler by: letters, `_` and `-` (RFC 9309 section 2.2.1), in lower case."""
+    """The name that robots.txt knows a crawler by, in lower case: the user agent up to its version, or "" without one."""
     match = _TOKEN.match(agent.strip())
     return match[0].lower() if match else ""
 
 
 def normalise(path: str) -> str:
-    """A path in the one spelling that rules and URLs are compared in (RFC 9309 section 2.2.2).
+    """A URL's path and query in the one spelling that is compared with rules. ASCII; idempotent.
 
-    Octets outside of ASCII are percent-encoded, escapes of unreserved characters are undone, all others upper-cased.
+    RFC 9309 section 2.2.2: octets outside of ASCII are percent-encoded, escapes of unreserved characters undone.
+    Reserved characters and their escapes stay apart (`/` and `%2F` lead to different pages), although a row of the
+    RFC's table encodes them in a query: no crawler does, and wildcards would then miss what they are written for.
     """
-    encoded = "".join(char if char.isascii() else "".join(f"%{byte:02X}" for byte in char.encode()) for char in path)
-    return _ESCAPE.sub(_unescape, encoded)
+    return _respell(path.encode("utf-8", "surrogatepass"))
 
 
-def _unescape(match: re.Match[str]) -> str:
-    byte = int(match[0][1:], 16)
-    return chr(byte) if byte in _UNRESERVED else match[0].upper()
+def _pattern(value: bytes) -> str:
+    anchor = b"$" if value.endswith(b"$") else b""
+    parts = value.removesuffix(anchor).split(b"*")
+    return "*".join(_respell(part) for part in parts) + anchor.decode("ascii")
 
 
-def _groups(text: str) -> list[_Group]:
+def _respell(octets: bytes) -> str:
+    return _RESPELL.sub(_respell_one, octets).decode("ascii")
+
+
+def _respell_one(match: re.Match[bytes]) -> bytes:
+    byte = int(match[1], 16) if match[1] else match[0][0]
+    return bytes((byte,)) if byte in _UNRESERVED else b"%%%02X" % byte
+
+
+def _lines(data: bytes) -> list[bytes]:
+    # bytes.splitlines knows the RFC's three line ends and, unlike str's, no others.
+    lines = data[:MAX_BYTES].removeprefix(_BOM).splitlines()
+    cut_inside = len(data) > MAX_BYTES and not {data[MAX_BYTES - 1], data[MAX_BYTES]} & set(b"\r\n")
+    # Half a rule would forbid or allow more than the whole one.
+    return lines[:-1] if cut_inside else lines
+
+
+def _groups(lines: Iterable[bytes]) -> list[_Group]:
     groups: list[_Group] = []
-    naming = False  # between user-agent lines of one group; a rule ends the naming
-    for line in re.split(r"\r\n|\r|\n", text):
-        match = _LINE.match(line)
-        if match is None:
-            continue
-        key, value = match[1].lower(), match[2].strip()
-        if key in ("user-agent", "useragent", "user agent"):
+    naming = False  # between the user-agent lines of one group: only a rule ends it, other records must not (2.2.4)
+    for line in lines:
+        key, value = _field(line)
+        if key in _AGENT_NAMES:
             if not naming:
                 groups.append(_Group())
                 naming = True
-            groups[-1].agents.append("*" if value == "*" else product_token(value))
-        elif key in ("allow", "disallow") and groups:
+            groups[-1].agents.append(_agent(value))
+        elif key in (b"allow", b"disallow") and groups:
             naming = False
             if value:  # an empty disallow forbids nothing, an empty allow says nothing
-                groups[-1].rules.append(Rule(key == "allow", normalise(value)))
-        elif key == "crawl-delay" and groups:
-            naming = False
-            groups[-1].crawl_delay = _seconds(value)
+                groups[-1].rules.append(Rule(key == b"allow", _pattern(value)))
+        elif key == b"crawl-delay" and groups:
+            groups[-1].delays += _seconds(value)
     return groups
 
 
-def _seconds(value: str) -> float | None:
+def _field(line: bytes) -> tuple[bytes, bytes]:
+    text = line.partition(b"#")[0].strip()
+    key, colon, value = text.partition(b":")
+    if not colon:
+        words = text.split()
+        key, value = words if len(words) == 2 else (b"", b"")
+    return key.rstrip().lower(), value.strip()
+
+
+def _agent(value: bytes) -> str:
+    return "*" if value.split()[:1] == [b"*"] else product_token(value.decode("latin-1"))
+
+
+def _seconds(value: bytes) -> list[float]:
     try:
         seconds = float(value)
     except ValueError:
-        return None
-    return seconds if 0 <= seconds < 86_400 else None
+        return []
+    return [seconds] if 0 <= seconds < 86_400 else []

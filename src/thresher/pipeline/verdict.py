@@ -2,6 +2,7 @@
 
 import email.utils
 import time
+from datetime import UTC
 
 from thresher.domain.failure import FailureCode, ItemFailed
 
@@ -28,6 +29,8 @@ def parse_retry_after(value: str | None) -> float | None:
         return float(value[:9])
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        if moment.tzinfo is None:  # the zone is missing, or "-0000": HTTP dates are in UTC, whatever the machine's zone
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, moment.timestamp() - time.time())
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, moment.timestamp() - time.time())
