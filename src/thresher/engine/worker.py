@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 import uvloop
 from pgqueuer.core.qm import QueueManager
+from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Context, Job
 
 from thresher.convert.process import SpawnFailed
@@ -39,6 +40,7 @@ from thresher.storage.shards import Claim, LeaseLost, Rest
 log = logging.getLogger("thresher.worker")
 
 _POOL = 8  # connections: a few flushes, claims, pauses and renewals at a time
+_RETRY = timedelta(seconds=1)  # before an entry that could not be served is served again
 _END_TRIES = 6  # of the transaction that ends a shard: about 12 seconds of a missing database
 
 
@@ -57,7 +59,7 @@ class Worker:
             run.stop()
 
     async def handle(self, job: Job, context: Context) -> None:
-        """Serve one queue entry. Never raises: a shard that goes wrong here is found by the reconciler."""
+        """Serve one queue entry. What goes wrong here is tried again: the library would delete the entry, or hold it for ever."""
         shard = int(job.payload or b"0")
         try:
             async with self._pool.acquire() as connection:
@@ -66,8 +68,12 @@ class Worker:
                 await self._run(claim, job, context)
         except LeaseLost:
             log.warning("shard %s was taken over", shard)
-        except Exception:  # the library would delete the entry, or hold it for ever
+        except database.PASSING as error:
+            log.warning("shard %s waits for the database: %s", shard, error or type(error).__name__)
+            raise RetryRequested(_RETRY, "the database is away") from error
+        except Exception as error:
             log.exception("shard %s", shard)
+            raise RetryRequested(_RETRY, "a bug") from error
 
     async def _run(self, claim: Claim, job: Job, context: Context) -> None:
         lease = self._keeper.hold(claim.shard, claim.lease, job.id)
@@ -193,12 +199,17 @@ class Process:
 
     def __init__(self) -> None:
         self.broken = False
+        self._leaving = False
         self._on_leave: list[Callable[[], object]] = []
 
     def on_leave(self, call: Callable[[], object]) -> None:
+        """Have this called when the process is told to leave: at once if it was already, while it was starting."""
         self._on_leave.append(call)
+        if self._leaving:
+            call()
 
     def leave(self) -> None:
+        self._leaving = True
         for call in self._on_leave:
             call()
 
@@ -224,6 +235,8 @@ async def _serve(settings: Settings, database_url: str) -> bool:
         process.on_leave(manager.shutdown.set)
 
         def cut_off(_: object) -> None:  # without its connection the library would wait for what cannot come
+            log.error("the connection to the database is gone")
+            logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)  # it would say so a hundred times
             process.break_off()
 
         listener.add_termination_listener(cut_off)

@@ -120,7 +120,10 @@ class Limits:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         return cls(
-            timedelta(seconds=settings.item_timeout), timedelta(seconds=settings.stop_grace), settings.shard_size
+            timedelta(seconds=settings.item_timeout),
+            timedelta(seconds=settings.stop_grace),
+            settings.shard_size,
+            timedelta(seconds=3 * settings.heartbeat),
         )
 
 

@@ -1,0 +1,81 @@
+"""The first minute, as the README has it: its blocks are run as they stand there, against a real server."""
+
+import asyncio
+import re
+import ssl
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trustme
+from aiohttp import web
+from tests.acceptance.served import KEY, Served
+from tests.serve.support import environment
+
+README = Path(__file__).parents[2] / "README.md"
+
+PAGE = (
+    "<!doctype html><html lang='en'><title>Example</title><h1>Example page</h1><p>For <b>illustration</b>.</p></html>"
+)
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of the README in one language, without those that only set variables for a person."""
+    found = re.findall(rf"^```{language}\n(.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return [block for block in found if not all(line.startswith("export ") for line in block.splitlines())]
+
+
+async def _page(request: web.Request) -> web.Response:
+    return web.Response(text=PAGE, content_type="text/html")
+
+
+@pytest.fixture
+async def server(room: Path) -> AsyncIterator[Served]:
+    """A server to which example.com is a site on loopback, with a certificate that it trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(room / "ca.pem"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("example.com").configure_cert(context)
+    app = web.Application()
+    app.router.add_get("/", _page)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        env = {
+            "THRESHER_CONNECT_TO": f"example.com:443=127.0.0.1:{runner.addresses[0][1]}",
+            "THRESHER_FETCH_ALLOW": "127.0.0.0/8",
+            "THRESHER_EXTRA_CA": str(room / "ca.pem"),
+        }
+        async with Served(room / "data", env) as running:
+            yield running
+    finally:
+        await runner.cleanup()
+
+
+async def run(server: Served, folder: Path, *command: str) -> str:
+    """Run a command as the README's reader does, with the two variables that it exports; its standard output."""
+    env = environment(OLOSTEP_BASE_API_URL=f"{server.url}/v1", OLOSTEP_API_KEY=KEY, PYTHONWARNINGS="ignore")
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, env=env, cwd=folder, stdout=pipe, stderr=pipe)
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0, err.decode()
+    return out.decode()
+
+
+async def test_the_commands_of_the_readme_work_as_they_stand(server: Served, tmp_path: Path) -> None:
+    (program,) = blocks("python")
+    shown = await run(server, tmp_path, sys.executable, "-c", program)
+    assert "https://example.com/ # Example page\n\nFor **illustration**." in shown
+    assert "failed: https://example.com/no-such-page" in shown
+
+    shown = await run(server, tmp_path, "bash", "-euo", "pipefail", "-c", "\n".join(blocks("sh")))
+    assert '"outcome":"partial"' in shown
+    assert '"custom_id":"missing"' in shown
+    assert '"code":"http_4xx"' in shown
+    assert r'"markdown_content":"# Example page\n\nFor **illustration**.' in shown
