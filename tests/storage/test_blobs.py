@@ -1,0 +1,92 @@
+"""Packs on a disk: written durably and privately, read by range, missing by name."""
+
+import asyncio
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from thresher.storage.blobs import BlobMissing, Blobs, pack_key
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def loose_umask() -> Iterator[None]:
+    """Files are private although the process would make others readable."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+async def test_a_range_of_a_pack_reads_back(tmp_path: Path) -> None:
+    store = Blobs((tmp_path / "blobs").as_uri())
+    await store.put("packs/batch_a/1", b"0123456789")
+    assert await store.read("packs/batch_a/1", 3, 4) == b"3456"
+    assert await store.read("packs/batch_a/1", 0, 10) == b"0123456789"
+
+
+async def test_a_store_may_lie_in_a_folder_with_a_strange_name(tmp_path: Path) -> None:
+    store = Blobs((tmp_path / "a b%20ü#").as_uri())
+    await store.put("packs/b/1", b"x")
+    assert (tmp_path / "a b%20ü#" / "packs" / "b" / "1").read_bytes() == b"x"
+    assert await store.read("packs/b/1", 0, 1) == b"x"
+
+
+@pytest.mark.usefixtures("loose_umask")
+async def test_packs_and_their_folders_are_for_this_user_alone(tmp_path: Path) -> None:
+    await Blobs((tmp_path / "blobs").as_uri()).put("packs/batch_a/1", b"x")
+    assert _mode(tmp_path / "blobs" / "packs" / "batch_a" / "1") == 0o600
+    assert _mode(tmp_path / "blobs" / "packs" / "batch_a") == 0o700
+    assert _mode(tmp_path / "blobs" / "packs") == 0o700
+
+
+async def test_the_file_and_every_new_folder_are_synced_before_put_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[str] = set()
+    real = os.fsync
+
+    def recording(descriptor: int) -> None:
+        synced.add(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    store = Blobs((tmp_path / "blobs").as_uri())
+    monkeypatch.setattr("os.fsync", recording)
+    await store.put("packs/batch_a/1", b"x")
+    root = tmp_path / "blobs"
+    assert synced == {str(root / "packs/batch_a/1"), str(root / "packs/batch_a"), str(root / "packs"), str(root)}
+
+
+async def test_a_missing_pack_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(BlobMissing, match="packs/batch_a/1"):
+        await Blobs((tmp_path / "blobs").as_uri()).read("packs/batch_a/1", 0, 1)
+
+
+async def test_a_pack_is_never_written_over(tmp_path: Path) -> None:
+    store = Blobs((tmp_path / "blobs").as_uri())
+    await store.put("packs/b/1", b"first")
+    with pytest.raises(FileExistsError):
+        await store.put("packs/b/1", b"other")
+    assert await store.read("packs/b/1", 0, 5) == b"first"
+
+
+async def test_many_packs_of_one_new_batch_can_be_written_at_once(tmp_path: Path) -> None:
+    store = Blobs((tmp_path / "blobs").as_uri())
+    keys = [pack_key("batch_a") for _ in range(20)]
+    await asyncio.gather(*(store.put(key, key.encode()) for key in keys))
+    assert [await store.read(key, 0, len(key)) for key in keys] == [key.encode() for key in keys]
+
+
+def test_keys_lie_under_their_batch_and_differ() -> None:
+    keys = {pack_key("batch_abc123") for _ in range(1000)}
+    assert len(keys) == 1000
+    for key in keys:
+        folder, batch, name = key.split("/")
+        assert (folder, batch) == ("packs", "batch_abc123")
+        assert name.isalnum()
+        assert len(name) == 28

@@ -1,0 +1,47 @@
+"""Metadata: the documented limits, in the documented words."""
+
+import pytest
+
+from thresher.domain.metadata import clean
+from thresher.domain.problem import Problem, ProblemCode
+
+
+def test_strings_stay_numbers_and_booleans_become_strings_and_null_is_left_out() -> None:
+    given = {"a": "x", "b": 3, "c": 3.14, "d": True, "e": False, "f": None, "g": ""}
+    assert clean(given, "metadata") == {"a": "x", "b": "3", "c": "3.14", "d": "true", "e": "false", "g": ""}
+
+
+@pytest.mark.parametrize("nothing", [None, "", {}])
+def test_nothing_is_no_metadata(nothing: object) -> None:
+    assert clean(nothing, "metadata") == {}
+
+
+def test_the_limits_themselves_are_allowed() -> None:
+    most = {f"{n:040}": "v" * 500 for n in range(50)}
+    assert clean(most, "metadata") == most
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({f"k{n}": "v" for n in range(51)}, "Metadata can have a maximum of 50 keys. You provided 51 keys."),
+        ({"k" * 41: "v"}, f'Metadata key "{"k" * 41}" exceeds 40 character limit.'),
+        ({"items[0]": "v"}, 'Metadata key "items[0]" cannot contain square brackets ([ or ]).'),
+        ({"description": "v" * 501}, 'Metadata value for key "description" exceeds 500 character limit.'),
+        ({"count": {}}, 'Metadata value for key "count" must be a string. Got object.'),
+        ({"count": []}, 'Metadata value for key "count" must be a string. Got array.'),
+        (["a"], "Metadata must be an object. Got array."),
+        ({"a\0": "v"}, "Metadata keys cannot contain NUL characters."),
+        ({"a": "v\0"}, 'Metadata value for key "a" cannot contain NUL characters.'),
+    ],
+)
+def test_what_is_refused_is_refused_in_the_documented_words(given: object, text: str) -> None:
+    with pytest.raises(Problem) as caught:
+        clean(given, "metadata")
+    assert (caught.value.code, caught.value.detail) == (ProblemCode.VALIDATION_ERROR, text)
+
+
+def test_the_place_of_an_items_metadata_is_named() -> None:
+    with pytest.raises(Problem) as caught:
+        clean({"[": "v"}, "items[3].metadata")
+    assert caught.value.detail.startswith("items[3].metadata: Metadata key")

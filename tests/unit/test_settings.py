@@ -1,0 +1,96 @@
+"""Settings: where they come from, who wins, and that docs/settings.md tells of every one."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from tools import docs
+
+from thresher.settings import Settings
+
+PAGES = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine's own."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"THRESHER_{name.upper()}", raising=False)
+    for name in ("DATABASE_URL", "THRESHER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty TOML file that is the configuration."""
+    path = tmp_path / "thresher.toml"
+    path.write_text("")
+    monkeypatch.setenv("THRESHER_CONFIG", str(path))
+    return path
+
+
+def test_a_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THRESHER_PORT", "9999")
+    monkeypatch.setenv("THRESHER_FETCH_ALLOW", "127.0.0.0/8, host.example ,")
+    made = Settings()
+    assert (made.port, made.fetch_allow) == (9999, ("127.0.0.0/8", "host.example"))
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "THRESHER_DATABASE_URL"])
+def test_the_database_has_two_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "postgresql://host/db")
+    assert Settings().database_url == "postgresql://host/db"
+
+
+def test_flag_beats_environment_beats_file_beats_default(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
+    assert Settings().port == 8080
+    config.write_text("port = 1001\nretries = 7\nfetch_allow = ['10.0.0.0/8']\n")
+    assert (Settings().port, Settings().retries, Settings().fetch_allow) == (1001, 7, ("10.0.0.0/8",))
+    monkeypatch.setenv("THRESHER_PORT", "1002")
+    assert (Settings().port, Settings().retries) == (1002, 7)
+    assert Settings(port=1003).port == 1003
+
+
+def test_settings_cannot_be_changed_after_the_start() -> None:
+    made = Settings()
+    with pytest.raises(ValidationError, match="frozen"):
+        made.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "70000"),
+        ("PORT", "http"),
+        ("WORKERS", "-1"),
+        ("LOG_LEVEL", "loud"),
+        ("ITEM_TIMEOUT", "0"),
+        ("ITEMS_OBJECT", "array"),
+        ("SHARD_SIZE", "1001"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"THRESHER_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_a_variable_that_is_no_setting_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THRESHER_SOMETHING_ELSE", "1")
+    assert not hasattr(Settings(), "something_else")
+
+
+def test_the_data_dir_is_absolute_and_holds_the_packs_unless_told_otherwise(tmp_path: Path) -> None:
+    assert Settings(data_dir=Path("~/x")).data_dir == Path.home() / "x"
+    assert Settings(data_dir=tmp_path).packs_url == f"file://{tmp_path}/blobs"
+    assert Settings(blob_url="s3://bucket/prefix").packs_url == "s3://bucket/prefix"
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert "|" not in field.description
+
+
+def test_the_page_of_settings_is_made_of_the_module() -> None:
+    assert (PAGES / "settings.md").read_text("utf-8") == docs.settings(), "run `make docs`"
