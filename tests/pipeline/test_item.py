@@ -1,0 +1,356 @@
+"""One attempt at one item, with the real fetcher, converter, robots and database, against real origins."""
+
+import asyncio
+import gzip
+import os
+import signal
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from email.utils import formatdate
+from typing import Any
+
+import orjson
+import psutil
+import pytest
+import trustme
+from tests.origins.raw import Blackhole, Exchange, RawOrigin, redirect, reply, response, sends
+from tests.pipeline.kit import MakeFetcher
+
+from thresher.convert.frame import Frame
+from thresher.convert.sandbox import Converter
+from thresher.domain.failure import FailureCode
+from thresher.domain.url import parse
+from thresher.net.dial import Dial
+from thresher.net.fetch import Fetcher
+from thresher.pipeline.item import Attempt, Tools, attempt
+from thresher.pipeline.robots import Robots
+from thresher.settings import Settings
+from thresher.storage import hosts
+from thresher.storage.database import Pool
+
+MIB = 2**20
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+PAGE = b"<!doctype html><title>Corn</title><h1>Corn</h1><p>It grows.</p><a href='/next'>on</a>"
+# Takes the converter seconds: every link is another reference to join.
+SLOW = b"<p>" + b"".join(b'<a href="../%d/./ /">x</a>' % n for n in range(120_000))
+
+
+@asynccontextmanager
+async def _tools(fetcher: Fetcher, settings: Settings, pool: Pool) -> AsyncIterator[Tools]:
+    converter = Converter(
+        timeout=settings.convert_timeout,
+        memory_bytes=512 * MIB,
+        max_decoded_bytes=settings.max_decoded_bytes,
+        max_output_bytes=settings.max_output_bytes,
+    )
+    await converter.start()
+    try:
+        yield Tools(fetcher, converter, Robots(fetcher, pool, settings))
+    finally:
+        await converter.close()
+
+
+class Bench:
+    """Attempts under settings of the test's choice."""
+
+    def __init__(self, make_fetcher: MakeFetcher, pool: Pool) -> None:
+        self._make_fetcher, self._pool = make_fetcher, pool
+
+    async def attempt(self, url: str, timeout: float = 20.0, **given: Any) -> Attempt:
+        fetcher, settings = await self._make_fetcher(**given)
+        async with _tools(fetcher, settings, self._pool) as tools:
+            return await attempt(parse(url), tools, timeout)
+
+    async def known(self, url: str) -> str:
+        """The same URL, with its origin's robots.txt remembered as empty: the page itself is the first thing asked for."""
+        rules = {"rules": [], "crawl_delay": None, "agent": "thresher"}
+        async with self._pool.acquire() as connection:
+            await hosts.remember_robots(connection, parse(url).origin, rules, 60)
+        return url
+
+
+@pytest.fixture
+def bench(make_fetcher: MakeFetcher, pool: Pool) -> Bench:
+    return Bench(make_fetcher, pool)
+
+
+def _failed(result: Attempt, code: FailureCode) -> dict[str, Any]:
+    """The record of an attempt that must have failed with `code`, sound as every failure's record is."""
+    assert result.failure is not None
+    assert result.failure.code is code, result.failure.detail
+    assert result.frame is None
+    record = result.record
+    assert (record["code"], record["detail"]) == (code, result.failure.detail)
+    assert result.http == record.get("status")
+    _sound(record)
+    return record
+
+
+def _sound(record: dict[str, Any]) -> None:
+    assert datetime.fromisoformat(record["at"]).utcoffset() is not None
+    assert 0 <= record["seconds"] < 60
+    assert None not in record.values()
+    assert b"\\u0000" not in orjson.dumps(record)  # the database takes no NUL
+
+
+# -- success
+
+
+async def test_a_page_becomes_a_frame_and_a_record(bench: Bench):
+    async with RawOrigin({"/page": reply(PAGE, headers=HTML)}) as origin:
+        result = await bench.attempt(origin.url("/page"))
+        assert [exchange.path for exchange in origin.seen] == ["/robots.txt", "/page"]
+    assert (result.failure, result.http, result.retry_after) == (None, 200, None)
+    record = result.record
+    _sound(record)
+    assert set(record) == {"at", "code", "status", "bytes", "family", "ms", "seconds"}
+    assert (record["code"], record["status"], record["bytes"], record["family"]) == ("ok", 200, len(PAGE), 4)
+    assert set(record["ms"]) == {"dns", "connect", "first_byte", "total", "convert"}
+    assert record["ms"]["convert"] > 0
+    assert result.frame is not None
+    frame = Frame.parse(result.frame)
+    assert (frame.body, frame.header["title"], frame.header["url"]) == (PAGE, "Corn", origin.url("/page"))
+    assert "It grows." in frame.markdown
+    assert frame.links == [origin.url("/next")]
+    meta = frame.header["meta"]
+    assert (meta["status_code"], meta["redirects"], meta["fetched_at"]) == (200, [], record["at"])
+    assert meta["headers"]["content-type"] == HTML["Content-Type"]
+
+
+async def test_after_redirects_the_record_says_where_it_ended(bench: Bench):
+    async with RawOrigin({"/a": redirect("/b"), "/b": redirect("/c"), "/c": reply(PAGE, headers=HTML)}) as origin:
+        result = await bench.attempt(origin.url("/a"))
+        assert result.record["final_url"] == origin.url("/c")
+        assert result.frame is not None
+        frame = Frame.parse(result.frame)
+        assert frame.header["url"] == origin.url("/c")
+        assert frame.header["meta"]["redirects"] == [origin.url("/a"), origin.url("/b")]
+
+
+async def test_bytes_are_those_of_the_wire_and_the_body_stays_compressed(bench: Bench):
+    body = gzip.compress(PAGE)
+    async with RawOrigin({"/": reply(body, headers=HTML | {"Content-Encoding": "gzip"})}) as origin:
+        result = await bench.attempt(origin.url())
+    assert result.record["bytes"] == len(body)
+    assert result.frame is not None
+    assert Frame.parse(result.frame).body == body
+    assert "It grows." in Frame.parse(result.frame).text
+
+
+async def test_nuls_in_a_page_reach_nothing_that_is_stored_as_text(bench: Bench):
+    page = b"<title>C\0orn</title><p>It\0 grows.&#0;</p><a href='/n\0'>on</a>"
+    async with RawOrigin({"/": reply(page, headers=HTML)}) as origin:
+        result = await bench.attempt(origin.url())
+    _sound(result.record)
+    assert result.frame is not None
+    frame = Frame.parse(result.frame)
+    assert frame.body == page
+    assert "\0" not in "".join([frame.header["title"], frame.markdown, frame.text, *frame.links])
+
+
+async def test_a_nul_in_a_header_reaches_no_record(bench: Bench):
+    async with RawOrigin({"/": reply(PAGE, headers={"Content-Type": "image/x\0y"})}) as origin:
+        result = await bench.attempt(origin.url())
+    assert result.failure is not None
+    _sound(result.record)
+
+
+# -- robots.txt
+
+
+async def test_a_forbidden_page_is_not_asked_for(bench: Bench):
+    async with RawOrigin({"/robots.txt": reply(b"User-agent: *\nDisallow: /")}) as origin:
+        record = _failed(await bench.attempt(origin.url("/page")), FailureCode.ROBOTS_DISALLOWED)
+        assert [exchange.path for exchange in origin.seen] == ["/robots.txt"]
+    assert set(record) == {"at", "code", "detail", "seconds"}
+
+
+async def test_a_failure_of_robots_txt_is_not_taken_for_the_pages(bench: Bench):
+    broken = sends(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nUser-agent: *\n", then_close=True)
+    async with RawOrigin({"/robots.txt": broken}) as origin:
+        result = await bench.attempt(origin.url("/page"))
+    record = _failed(result, FailureCode.MALFORMED_RESPONSE)
+    assert result.http is None
+    assert "bytes" not in record
+    assert record["detail"].startswith("robots.txt: ")
+
+
+# -- statuses
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (404, FailureCode.HTTP_4XX),
+        (403, FailureCode.HTTP_4XX),
+        (304, FailureCode.HTTP_4XX),
+        (500, FailureCode.HTTP_5XX),
+        (503, FailureCode.HTTP_5XX),
+        (429, FailureCode.RATE_LIMITED),
+    ],
+)
+async def test_an_error_status_is_in_the_record_with_all_that_was_fetched(bench: Bench, status: int, code: FailureCode):
+    body = b"" if status == 304 else b"no"
+    async with RawOrigin({"/": reply(body, status)}) as origin:
+        result = await bench.attempt(origin.url())
+    record = _failed(result, code)
+    assert (record["status"], record["bytes"], record["family"], result.http) == (status, len(body), 4, status)
+    assert set(record["ms"]) == {"dns", "connect", "first_byte", "total"}
+
+
+async def test_retry_after_in_seconds_is_passed_on(bench: Bench):
+    async with RawOrigin({"/": reply(b"", 429, {"Retry-After": "17"})}) as origin:
+        assert (await bench.attempt(origin.url())).retry_after == 17.0
+
+
+async def test_retry_after_as_a_date_makes_a_503_a_request_to_wait(bench: Bench):
+    date = formatdate(time.time() + 600, usegmt=True)
+    async with RawOrigin({"/": reply(b"", 503, {"Retry-After": date})}) as origin:
+        result = await bench.attempt(origin.url())
+    _failed(result, FailureCode.RATE_LIMITED)
+    assert result.retry_after is not None
+    assert 500 < result.retry_after <= 600
+
+
+# -- the network
+
+
+async def test_a_private_address_is_blocked(bench: Bench):
+    async with RawOrigin({}) as origin:
+        _failed(await bench.attempt(await bench.known(origin.url()), fetch_allow=""), FailureCode.BLOCKED_ADDRESS)
+        assert origin.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(socket.EAI_NONAME, FailureCode.DNS_NOT_FOUND), (socket.EAI_AGAIN, FailureCode.DNS_FAILED)],
+)
+async def test_a_name_without_an_address_says_why(bench: Bench, pool: Pool, error: int, code: FailureCode):
+    async def lookup(host: str) -> list[Any]:
+        raise socket.gaierror(error, "as the system's resolver raises it")
+
+    dial = Dial(allow=(), connect_to=(), extra_ca=None, connect_timeout=5, limit=4, lookup=lookup)
+    url = await bench.known("http://corn.example/")
+    async with (
+        Fetcher(dial, user_agent="Thresher/test", max_body_bytes=MIB, max_redirects=5) as fetcher,
+        _tools(fetcher, Settings(user_agent="Thresher/test"), pool) as tools,
+    ):
+        record = _failed(await attempt(parse(url), tools, 10), code)
+    assert "first_byte" not in record["ms"]
+    assert record["bytes"] == 0
+
+
+async def test_a_refused_connection_is_named(bench: Bench):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening
+        url = await bench.known(f"http://127.0.0.1:{taken.getsockname()[1]}/")
+        _failed(await bench.attempt(url), FailureCode.CONNECT_REFUSED)
+
+
+async def test_a_connection_that_is_never_made_is_named(bench: Bench):
+    with Blackhole() as hole:
+        url = await bench.known(f"http://127.0.0.1:{hole.port}/")
+        _failed(await bench.attempt(url, connect_timeout=0.2), FailureCode.CONNECT_TIMEOUT)
+
+
+async def test_an_untrusted_certificate_is_named(bench: Bench):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    async with RawOrigin({}, tls=context) as origin:
+        _failed(await bench.attempt(await bench.known(origin.url())), FailureCode.TLS_ERROR)
+
+
+async def _silent(exchange: Exchange) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_server_that_never_answers_runs_into_the_timeout(bench: Bench):
+    async with RawOrigin({"/": _silent}) as origin:
+        record = _failed(await bench.attempt(await bench.known(origin.url()), timeout=0.3), FailureCode.TIMEOUT)
+    assert "status" not in record
+    assert record["seconds"] >= 0.3
+
+
+async def test_a_body_that_breaks_off_leaves_status_and_bytes(bench: Bench):
+    broken = sends(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n<p>half", then_close=True)
+    async with RawOrigin({"/": broken}) as origin:
+        result = await bench.attempt(origin.url())
+    record = _failed(result, FailureCode.MALFORMED_RESPONSE)
+    assert (record["status"], record["bytes"]) == (200, 7)
+
+
+@pytest.mark.parametrize(
+    ("responder", "code"),
+    [
+        (sends(b"220 smtp.example ESMTP\r\n", then_close=True), FailureCode.MALFORMED_RESPONSE),
+        (redirect("/"), FailureCode.TOO_MANY_REDIRECTS),
+        (redirect("ftp://corn.example/"), FailureCode.INVALID_URL),
+        (redirect("http://user:secret@corn.example/"), FailureCode.INVALID_URL),
+        (redirect("http://169.254.169.254/latest"), FailureCode.BLOCKED_ADDRESS),
+        (reply(b"x" * (MIB + 1), headers=HTML), FailureCode.TOO_LARGE),
+        (
+            reply(gzip.compress(b"x" * 3 * MIB), headers=HTML | {"Content-Encoding": "gzip"}),
+            FailureCode.DECOMPRESSION_BOMB,
+        ),
+        (reply(b"plain", headers=HTML | {"Content-Encoding": "gzip"}), FailureCode.BAD_ENCODING),
+        (reply(b"%PDF-1.7", headers={"Content-Type": "application/pdf"}), FailureCode.UNSUPPORTED_CONTENT),
+        (reply(b"<p>" + b"grain " * 100_000, headers=HTML), FailureCode.CONVERSION_LIMIT),
+    ],
+)
+async def test_what_is_wrong_with_an_answer_has_its_code(bench: Bench, responder: Any, code: FailureCode):
+    limits = {"max_body_bytes": MIB, "max_decoded_bytes": 2 * MIB, "max_output_bytes": 100_000, "max_redirects": 5}
+    async with RawOrigin({"/": responder}) as origin:
+        record = _failed(await bench.attempt(origin.url(), **limits), code)
+    assert "secret" not in record["detail"]
+    assert "169.254" not in record["detail"]
+    assert {"bytes", "ms"} <= set(record)
+
+
+# -- the converter
+
+
+async def test_a_page_that_takes_too_long_to_convert_is_ended(bench: Bench):
+    async with RawOrigin({"/": reply(SLOW, headers=HTML)}) as origin:
+        record = _failed(await bench.attempt(origin.url(), convert_timeout=0.2), FailureCode.CONVERSION_LIMIT)
+    assert (record["status"], record["bytes"]) == (200, len(SLOW))
+
+
+def _wait_until_busy(pid: int) -> None:
+    child = psutil.Process(pid)
+    start = child.cpu_times().user
+    while child.cpu_times().user < start + 0.1:
+        time.sleep(0.005)
+
+
+async def test_a_page_that_kills_its_converter_twice_fails_by_name(make_fetcher: MakeFetcher, pool: Pool):
+    fetcher, settings = await make_fetcher()
+    async with RawOrigin({"/": sends(response(SLOW, 200, HTML))}) as origin, _tools(fetcher, settings, pool) as tools:
+        task = asyncio.create_task(attempt(parse(origin.url()), tools, 20))
+        killed: set[int] = set()
+        while len(killed) < 2:
+            await asyncio.sleep(0)
+            if (pid := tools.converter.pid) is not None and pid not in killed:
+                await asyncio.to_thread(_wait_until_busy, pid)
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+        _failed(await task, FailureCode.CONVERSION_FAILED)
+
+
+async def test_a_cancelled_attempt_is_cancelled(make_fetcher: MakeFetcher, pool: Pool):
+    fetcher, settings = await make_fetcher()
+    arrived = asyncio.Event()
+
+    async def hold(exchange: Exchange) -> None:
+        arrived.set()
+        await asyncio.Event().wait()
+
+    async with RawOrigin({"/": hold}) as origin, _tools(fetcher, settings, pool) as tools:
+        task = asyncio.create_task(attempt(parse(origin.url()), tools, 20))
+        await arrived.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
