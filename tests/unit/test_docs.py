@@ -101,6 +101,13 @@ def test_every_promise_names_a_test_that_is_there() -> None:
         assert re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE), name
 
 
+def test_every_tier_of_tests_has_a_budget_and_all_take_less_than_ten_minutes() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    budgets = {tier: int(s) for tier, s in re.findall(r"^\| `tests/(\w+)` \|.*\| (\d+) s \|$", text, re.MULTILINE)}
+    assert set(budgets) == {file.parent.name for file in ROOT.glob("tests/*/test_*.py")}
+    assert sum(budgets.values()) < 600
+
+
 def test_the_decisions_are_numbered_without_a_gap_and_all_in_the_index() -> None:
     assert [int(path.name[:4]) for path in ADRS] == list(range(1, len(ADRS) + 1))
     index = (ROOT / "docs" / "adr" / "README.md").read_text("utf-8")
