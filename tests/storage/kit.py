@@ -76,13 +76,18 @@ async def spend(connection: Connection, job: Job) -> None:
     await library.driver.execute(library.qbq.build_log_job_query(), [job.id], ["successful"], [None])
 
 
+async def claim(connection: Connection, shard: int) -> Claim | None:
+    """Claim a shard, or take it over at once: of a lease that another holds nothing is left."""
+    return await shards.claim(connection, shard, timedelta(0))
+
+
 async def claim_next(connection: Connection) -> Claim:
     """Claim what the queue serves next; the test knows that there is something to claim."""
     while True:
         (job,) = await serve(connection)
-        claim = await shards.claim(connection, job.shard)
-        if claim is not None:
-            return claim
+        taken = await claim(connection, job.shard)
+        if taken is not None:
+            return taken
         await spend(connection, job)
 
 
@@ -124,10 +129,10 @@ async def drain(connection: Connection, limit: int = 10_000) -> int:
         jobs = await serve(connection)
         if not jobs:
             return claims
-        claim = await shards.claim(connection, jobs[0].shard)
-        if claim is not None:
+        taken = await claim(connection, jobs[0].shard)
+        if taken is not None:
             claims += 1
-            await finish_shard(connection, claim)
+            await finish_shard(connection, taken)
         await spend(connection, jobs[0])
     raise AssertionError(f"the queue still serves after {limit} claims")
 

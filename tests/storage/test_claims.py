@@ -27,10 +27,10 @@ async def test_a_shard_whose_bucket_is_taken_waits_and_is_promoted_at_the_end(co
     one = await kit.submit(connection, await kit.new_account(connection), [5])
     two = await kit.submit(connection, await kit.new_account(connection), [5])
     jobs = await kit.serve(connection, 2)
-    first = await shards.claim(connection, jobs[0].shard)
+    first = await kit.claim(connection, jobs[0].shard)
     assert first is not None
     assert first.batch == one.id
-    assert await shards.claim(connection, jobs[1].shard) is None
+    assert await kit.claim(connection, jobs[1].shard) is None
     await kit.spend(connection, jobs[1])
     assert await connection.fetchval("SELECT state FROM shard WHERE batch_id = $1", two.id) == "waiting"
     assert await kit.serve(connection) == []
@@ -43,11 +43,11 @@ async def test_a_shard_whose_bucket_is_taken_waits_and_is_promoted_at_the_end(co
 async def test_the_database_itself_refuses_a_second_running_shard_in_a_bucket(connection: Connection) -> None:
     await kit.submit(connection, await kit.new_account(connection), [5, 5], shard_size=1)
     with pytest.raises(Exception, match="shard_running"):
-        await connection.execute("UPDATE shard SET state = 'running'")
+        await connection.execute("UPDATE shard SET state = 'running', renewed_at = now()")
 
 
 async def test_an_unknown_shard_is_nothing_to_do(connection: Connection) -> None:
-    assert await shards.claim(connection, 12345) is None
+    assert await kit.claim(connection, 12345) is None
     with pytest.raises(LeaseLost):
         await shards.end(connection, 12345, 1)
 
@@ -56,7 +56,7 @@ async def test_a_takeover_raises_the_lease_and_the_old_holder_is_refused(connect
     batch = await kit.submit(connection, await kit.new_account(connection), [1, 1, 1])
     old = await kit.claim_next(connection)
     await kit.settle(connection, kit.work(old, [0]), batch=batch.id)
-    new = await shards.claim(connection, old.shard)
+    new = await kit.claim(connection, old.shard)
     assert new is not None
     assert new.lease == old.lease + 1
     assert [item.ord for item in new.items] == [1, 2], "what was settled stays settled"
@@ -74,8 +74,8 @@ async def test_a_takeover_raises_the_lease_and_the_old_holder_is_refused(connect
 async def test_renewing_tells_which_leases_still_hold(connection: Connection) -> None:
     await kit.submit(connection, await kit.new_account(connection), [1, 2], shard_size=1)
     jobs = await kit.serve(connection, 2)
-    claims = [await shards.claim(connection, job.shard) for job in jobs]
-    assert await shards.claim(connection, jobs[0].shard) is not None  # taken over
+    claims = [await kit.claim(connection, job.shard) for job in jobs]
+    assert await kit.claim(connection, jobs[0].shard) is not None  # taken over
     leases = [(c.shard, c.lease, job.id) for c, job in zip(claims, jobs, strict=True) if c is not None]
     assert await shards.renew(connection, leases) == {jobs[1].shard}
 
@@ -118,7 +118,7 @@ async def _hammer(pool: Pool, hands: Counter[int], most: Counter[int], done: asy
                 done.set()
             for job in jobs:
                 bucket = await connection.fetchval("SELECT bucket FROM shard WHERE id = $1", job.shard)
-                claim = await shards.claim(connection, job.shard)
+                claim = await kit.claim(connection, job.shard)
                 if claim is not None:
                     claims += 1
                     hands[bucket] += 1

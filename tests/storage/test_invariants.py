@@ -27,7 +27,7 @@ from thresher.storage.shards import Claim, LeaseLost, Rest
 T = TypeVar("T")
 
 DEEP = os.environ.get("THRESHER_TEST_PROFILE") == "deep"
-EXAMPLES, STEPS = (int(os.environ.get("THRESHER_TEST_EXAMPLES", "400")), 80) if DEEP else (20, 40)
+EXAMPLES, STEPS = (int(os.environ.get("THRESHER_TEST_EXAMPLES", "400")), 80) if DEEP else (40, 40)
 
 BUCKETS = st.lists(st.integers(0, 3), min_size=1, max_size=9)
 FATES = st.sampled_from([ItemState.COMPLETED, ItemState.FAILED, ItemState.SKIPPED])
@@ -87,13 +87,13 @@ class Lives(RuleBasedStateMachine):
         batch = self._do(kit.submit(self.connection, self.accounts[account], buckets, shard_size=size))
         self.batches.append(batch.id)
 
-    @rule()
-    def serve(self) -> None:
-        self._do(self._serve())
+    @rule(many=st.integers(1, 4))
+    def serve(self, many: int) -> None:
+        self._do(self._serve(many))
 
-    async def _serve(self) -> None:
-        for job in await kit.serve(self.connection):
-            claim = await shards.claim(self.connection, job.shard)
+    async def _serve(self, many: int) -> None:
+        for job in await kit.serve(self.connection, many):
+            claim = await kit.claim(self.connection, job.shard)
             if claim is None:
                 await kit.spend(self.connection, job)
             else:
@@ -151,13 +151,15 @@ class Lives(RuleBasedStateMachine):
     @rule(which=PICK)
     def die_and_be_taken_over(self, which: int) -> None:
         job, claim = self.held.pop(which % len(self.held))
-        taken = self._do(shards.claim(self.connection, claim.shard))
+        taken = self._do(kit.claim(self.connection, claim.shard))
         if taken is None:
             self._do(kit.spend(self.connection, job))
         else:
             assert taken.lease > claim.lease  # by more than one if its entry was lost and queued again
             self.held.append((job, taken))
         self.zombies.append(claim)
+        late = self._do(kit.settle(self.connection, kit.work(claim), batch=claim.batch))
+        assert (late.settled, late.lost) == (0, frozenset({claim.shard})), "the dead one was only slow"
 
     @precondition(lambda self: self.zombies)
     @rule(which=PICK, state=FATES, settles=st.booleans())
@@ -172,20 +174,17 @@ class Lives(RuleBasedStateMachine):
                 self._do(shards.end(self.connection, claim.shard, claim.lease, [Rest([0])]))
 
     @precondition(lambda self: self.batches)
-    @rule(which=PICK)
-    def cancel(self, which: int) -> None:
-        self._do(batches.stop(self.connection, self.batches[which % len(self.batches)], Outcome.CANCELLED))
-
-    @precondition(lambda self: self.batches)
-    @rule(which=PICK)
-    def force(self, which: int) -> None:
-        self._do(batches.force(self.connection, self.batches[which % len(self.batches)]))
-
-    @precondition(lambda self: self.batches)
-    @rule(which=PICK)
-    def expire(self, which: int) -> None:
-        self._do(self.connection.execute(_EXPIRE, self.batches[which % len(self.batches)]))
-        self._do(reconcile(self.connection, LIMITS))
+    @rule(which=PICK, how=st.sampled_from(["cancel", "force", "expire"]))
+    def stop(self, which: int, how: str) -> None:
+        """One rule for three, so that most steps of a life are work."""
+        batch = self.batches[which % len(self.batches)]
+        if how == "cancel":
+            self._do(batches.stop(self.connection, batch, Outcome.CANCELLED))
+        elif how == "force":
+            self._do(batches.force(self.connection, batch))
+        else:
+            self._do(self.connection.execute(_EXPIRE, batch))
+            self._do(reconcile(self.connection, LIMITS))
 
     @precondition(lambda self: self.held)
     @rule(which=PICK)

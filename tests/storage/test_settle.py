@@ -81,7 +81,7 @@ async def test_a_nul_that_postgresql_refuses_rolls_the_whole_settle_back(connect
 async def test_one_settle_may_carry_items_of_several_shards(connection: Connection) -> None:
     batch = await kit.submit(connection, await kit.new_account(connection), [1, 2, 3], shard_size=1)
     one, two, three = [await kit.claim_next(connection) for _ in range(3)]
-    assert await shards.claim(connection, two.shard) is not None
+    assert await kit.claim(connection, two.shard) is not None
     works = (kit.work(one), kit.work(two), kit.work(three, None, ItemState.FAILED))
     result = await kit.settle(connection, *works, batch=batch.id)
     assert (result.settled, result.lost) == (2, frozenset({two.shard}))

@@ -55,7 +55,7 @@ async def test_a_bucket_that_a_stopped_batch_leaves_goes_to_the_next(connection:
     stopped = await kit.submit(connection, await kit.new_account(connection), [4, 4], shard_size=1)
     other = await kit.submit(connection, await kit.new_account(connection), [9, 4], shard_size=1)
     jobs = await kit.serve(connection, 3)
-    claims = [await shards.claim(connection, job.shard) for job in jobs]
+    claims = [await kit.claim(connection, job.shard) for job in jobs]
     assert claims[2] is None, "the other's shard waits for bucket 4"
     assert await batches.stop(connection, stopped.id, Outcome.CANCELLED)
     assert claims[0] is not None
@@ -70,7 +70,7 @@ async def test_a_dead_workers_shard_of_a_stopping_batch_is_dropped_by_who_takes_
     batch = await kit.submit(connection, await kit.new_account(connection), [1, 1])
     claim = await kit.claim_next(connection)
     await batches.stop(connection, batch.id, Outcome.CANCELLED)
-    assert await shards.claim(connection, claim.shard) is None
+    assert await kit.claim(connection, claim.shard) is None
     assert (await kit.reread(connection, batch)).state is BatchState.DONE
     await laws.check(connection)
 
