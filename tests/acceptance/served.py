@@ -31,6 +31,7 @@ class Served:
             THRESHER_HEARTBEAT="2",
             THRESHER_RECONCILE_SECONDS="1",
             THRESHER_WORKERS="2",
+            THRESHER_STOP_GRACE="2",
             **env,
         )
         self._process: asyncio.subprocess.Process | None = None

@@ -1,6 +1,7 @@
 """Batches through real worker processes and a real origin, on counts, not on clocks."""
 
 from collections import Counter
+from pathlib import Path
 
 from tests.support.cluster import Cluster, submit, until, until_done
 from tests.support.invariants import check_done
@@ -8,6 +9,8 @@ from tests.support.origin import Origin
 
 from thresher.storage.batches import Batch
 from thresher.storage.database import Pool
+
+BUGGY = (str(Path(__file__).parent / "buggy_worker.py"),)
 
 
 async def failures(pool: Pool, batch: Batch) -> Counter[str | None]:
@@ -147,3 +150,13 @@ async def test_a_worker_ends_a_batch_at_its_deadline_by_itself(cluster: Cluster,
     batch = await until_done(pool, await submit(pool, urls, lifetime=4))
     assert (batch.outcome, batch.completed, batch.failed) == ("expired", 1, 20)
     assert origin.now["b.example"] == 0
+
+
+async def test_a_bug_never_leaves_a_batch_at_n_minus_one(cluster: Cluster, origin: Origin, pool: Pool) -> None:
+    urls = [f"http://one.example/page/{n}" for n in range(30)]
+    urls[11], urls[23] = "http://one.example/page/bug", "http://one.example/page/slip"
+    batch = await submit(pool, urls, shard_size=10)
+    await cluster.start(1, BUGGY, THRESHER_RETRIES="1")
+    batch = await until_done(pool, batch)
+    await check_done(pool, batch)
+    assert await failures(pool, batch) == {None: 29, "internal": 1}

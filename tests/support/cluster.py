@@ -25,7 +25,6 @@ class Cluster:
             **{name: value for name, value in os.environ.items() if not name.startswith("THRESHER_")},
             "DATABASE_URL": database_url,
             "THRESHER_DATA_DIR": str(data_dir),
-            "THRESHER_HEARTBEAT": "1",
             "THRESHER_RECONCILE_SECONDS": "0.5",
             **environment,
         }

@@ -20,19 +20,30 @@ _TRUST = 0.75  # of that time: how long a renewal is relied on
 
 @dataclass(slots=True)
 class Lease:
-    """The right to one shard. `lost` is set when it is known to be gone."""
+    """The right to one shard. `lost` is set when it is gone, or was not renewed in time: then nothing may go on."""
 
     shard: int
     number: int
     job: int
     trust: float  # seconds that one renewal is good for
-    renewed: float = field(default_factory=time.monotonic)
     lost: asyncio.Event = field(default_factory=asyncio.Event)
+    _renewed: float = field(default_factory=time.monotonic)
+    _end: asyncio.TimerHandle | None = None
 
     @property
     def valid(self) -> bool:
-        """Whether something new may be begun: not lost, and renewed recently enough."""
-        return not self.lost.is_set() and time.monotonic() - self.renewed < self.trust
+        """Whether something new may be begun. By the clock: after a freeze, timers fire late."""
+        return not self.lost.is_set() and time.monotonic() - self._renewed < self.trust
+
+    def renew(self, asked: float) -> None:
+        """It was renewed by what was asked for at this moment of the monotonic clock."""
+        self.cancel()
+        self._renewed = asked
+        self._end = asyncio.get_running_loop().call_later(asked + self.trust - time.monotonic(), self.lost.set)
+
+    def cancel(self) -> None:
+        if self._end is not None:
+            self._end.cancel()
 
 
 class LeaseKeeper:
@@ -42,12 +53,14 @@ class LeaseKeeper:
         self._pool, self._heartbeat = pool, heartbeat
         self._leases: dict[int, Lease] = {}
 
-    def hold(self, shard: int, number: int, job: int) -> Lease:
-        """Keep renewing this lease until `release`."""
+    def hold(self, shard: int, number: int, job: int, claimed: float) -> Lease:
+        """Keep renewing this lease until `release`. `claimed`: when the claim was asked for, on the monotonic clock."""
         lease = self._leases[shard] = Lease(shard, number, job, self._heartbeat * _TRUST)
+        lease.renew(claimed)
         return lease
 
     def release(self, lease: Lease) -> None:
+        lease.cancel()
         if self._leases.get(lease.shard) is lease:
             del self._leases[lease.shard]
 
@@ -69,6 +82,6 @@ class LeaseKeeper:
             held = await shards.renew(connection, mine)
         for lease in leases:
             if lease.shard in held:
-                lease.renewed = begun
+                lease.renew(begun)
             else:
                 lease.lost.set()

@@ -65,7 +65,7 @@ class ShardRun:
         self._stopped, self._aborted = asyncio.Event(), asyncio.Event()
         self._unsettled: dict[int, ShardItem] = {item.ord: item for item in claim.items}
         self._retries: list[tuple[int, float, dict[str, Any]]] = []
-        self._settling: list[asyncio.Future[bool]] = []
+        self._settling: dict[int, asyncio.Future[bool]] = {}
 
     def stop(self) -> None:
         """Begin nothing more; what is under way gets `stop_grace`, the rest is given back."""
@@ -87,11 +87,14 @@ class ShardRun:
             await self._until_done_or_stopped(asyncio.create_task(self._serve_all(hosts)))
         finally:
             expiry.cancel()
-        await asyncio.gather(*self._settling)
+        await asyncio.gather(*self._settling.values())
+        self._drop_settled()
         return self._rests(hosts)
 
-    def recover(self) -> list[Rest]:
+    async def recover(self) -> list[Rest]:
         """After a bug in `run`: everything that is not known to be settled, a little later, with its deadline running."""
+        await asyncio.gather(*self._settling.values(), return_exceptions=True)
+        self._drop_settled()
         begun = {str(item.ord): item.attempts for item in self._unsettled.values() if item.attempts}
         return [Rest(list(self._unsettled), timedelta(seconds=5), self._claim.dispatched_at, begun or None)]
 
@@ -184,8 +187,12 @@ class ShardRun:
             result.http,
             0 if failure else 1,
         )
-        self._settling.append(self._engine.settler.add(self._claim, settled, result.frame))
-        del self._unsettled[item.ord]
+        self._settling[item.ord] = self._engine.settler.add(self._claim, settled, result.frame)
+
+    def _drop_settled(self) -> None:
+        for ord_, settled in self._settling.items():
+            if settled.exception() is None and settled.result():
+                del self._unsettled[ord_]
 
     def _seconds_left(self) -> float:
         """Until the deadline of the items of this shard."""

@@ -12,6 +12,7 @@ import random
 import resource
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -35,7 +36,7 @@ from thresher.settings import Settings
 from thresher.storage import batches, database, hosts, queue, reconcile, shards
 from thresher.storage.blobs import Blobs
 from thresher.storage.items import Settled
-from thresher.storage.shards import Claim, LeaseLost, Rest
+from thresher.storage.shards import Claim, Held, LeaseLost, Rest
 
 log = logging.getLogger("thresher.worker")
 
@@ -49,6 +50,7 @@ class Worker:
 
     def __init__(self, settings: Settings, pool: database.Pool, engine: Engine, keeper: LeaseKeeper) -> None:
         self._settings, self._pool, self._engine, self._keeper = settings, pool, engine, keeper
+        self._lease_time = timedelta(seconds=settings.heartbeat)
         self._running: set[ShardRun] = set()
         self._draining = False
 
@@ -60,14 +62,16 @@ class Worker:
 
     async def handle(self, job: Job, context: Context) -> None:
         """Serve one queue entry. What goes wrong here is tried again: the library would delete the entry, or hold it for ever."""
-        shard = int(job.payload or b"0")
+        shard, asked = int(job.payload or b"0"), time.monotonic()
         try:
             async with self._pool.acquire() as connection:
-                claim = await shards.claim(connection, shard)
+                claim = await shards.claim(connection, shard, self._lease_time)
             if claim is not None:
-                await self._run(claim, job, context)
+                await self._run(claim, asked, job, context)
         except LeaseLost:
             log.warning("shard %s was taken over", shard)
+        except Held as held:
+            raise RetryRequested(held.wait, str(held)) from held
         except database.PASSING as error:
             log.warning("shard %s waits for the database: %s", shard, error or type(error).__name__)
             raise RetryRequested(_RETRY, "the database is away") from error
@@ -75,8 +79,8 @@ class Worker:
             log.exception("shard %s", shard)
             raise RetryRequested(_RETRY, "a bug") from error
 
-    async def _run(self, claim: Claim, job: Job, context: Context) -> None:
-        lease = self._keeper.hold(claim.shard, claim.lease, job.id)
+    async def _run(self, claim: Claim, asked: float, job: Job, context: Context) -> None:
+        lease = self._keeper.hold(claim.shard, claim.lease, job.id, asked)
         try:
             if claim.lease > self._settings.max_starts:
                 rests = await self._isolate(claim)
@@ -106,7 +110,7 @@ class Worker:
             return await task
         except Exception:
             log.exception("shard %s of %s", claim.shard, claim.batch_public_id)
-            return run.recover()
+            return await run.recover()
         finally:
             self._running.discard(run)
 

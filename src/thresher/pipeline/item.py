@@ -3,6 +3,7 @@
 Knows nothing of batches, shards or the database; whether a failed attempt is tried again is the engine's decision.
 """
 
+import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 
 from thresher.convert.document import Source
 from thresher.convert.sandbox import Converter
-from thresher.domain.failure import Failure, ItemFailed
+from thresher.domain.failure import Failure, FailureCode, ItemFailed
 from thresher.domain.url import Url
 from thresher.net.fetch import Fetched, Fetcher, FetchFailed
 from thresher.pipeline.verdict import check_status, parse_retry_after
@@ -53,8 +54,8 @@ async def attempt(url: Url, tools: Tools, timeout: float) -> Attempt:
     fetched: Fetched | None = None
     retry_after = None
     try:
-        await tools.robots.check(url)
-        fetched = await tools.fetcher.fetch(url, timeout=timeout)
+        await _ask_robots(url, tools.robots, timeout)
+        fetched = await tools.fetcher.fetch(url, timeout=max(timeout - (time.monotonic() - begun), 0.001))
         record |= _about(fetched)
         retry_after = parse_retry_after(fetched.headers.get("retry-after"))
         check_status(fetched.status, retry_after)
@@ -72,6 +73,14 @@ async def attempt(url: Url, tools: Tools, timeout: float) -> Attempt:
         return Attempt(_clean(record), record.get("status"), failed.failure, None, retry_after)
     record |= {"code": "ok", "seconds": _since(begun)}
     return Attempt(_clean(record), fetched.status, None, frame, retry_after)
+
+
+async def _ask_robots(url: Url, robots: RobotsGate, timeout: float) -> None:
+    try:
+        async with asyncio.timeout(timeout):
+            await robots.check(url)
+    except TimeoutError:
+        raise ItemFailed(FailureCode.TIMEOUT, "robots.txt did not come in time.") from None
 
 
 async def _convert(fetched: Fetched, converter: Converter, at: str) -> tuple[bytes, dict[str, float]]:

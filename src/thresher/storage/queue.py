@@ -119,7 +119,7 @@ async def beat(connection: Connection, entries: Sequence[int]) -> None:
 
 
 async def missing(connection: Connection, older_than: timedelta) -> list[int]:
-    """The shards that ought to have a queue entry and have none, made more than `older_than` ago."""
+    """The shards that ought to have a queue entry and have none, not touched for `older_than`."""
     return [row["id"] for row in await connection.fetch(_MISSING, older_than)]
 
 

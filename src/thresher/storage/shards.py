@@ -46,6 +46,9 @@ LOCK_BUCKET = "SELECT pg_advisory_xact_lock(1, $1)"
 
 _PEEK = "SELECT bucket, batch_id FROM shard WHERE id = $1"
 
+# With what is left of the lease of the worker that holds it, null if nobody does.
+_LOCK_SHARD = "SELECT state, held, renewed_at + $2 - now() AS left FROM shard WHERE id = $1 FOR UPDATE"
+
 _TAKEN = "SELECT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'running' AND id <> $2)"
 
 # Its queue entry is spent, so the shard goes on waiting under a new id.
@@ -56,7 +59,8 @@ SELECT batch_id, bucket, ords, tag, 'waiting', starts, carry, dispatched_at, not
 """
 
 _RUN = """
-UPDATE shard SET state = 'running', starts = starts + 1, dispatched_at = coalesce(dispatched_at, now()), held = $2
+UPDATE shard SET state = 'running', starts = starts + 1, dispatched_at = coalesce(dispatched_at, now()),
+       renewed_at = now(), held = $2
 WHERE id = $1
 RETURNING starts, dispatched_at, tag, held, carry
 """
@@ -93,13 +97,22 @@ _RUNNING = "SELECT id FROM shard WHERE batch_id = $1 AND state = 'running'"
 
 # The leases that still hold; those that were taken over or settled by a deadline are absent.
 _RENEW = """
-SELECT s.id FROM shard s JOIN unnest($1::bigint[], $2::int[]) AS l (id, lease) ON s.id = l.id AND s.starts = l.lease
-WHERE s.state = 'running'
+UPDATE shard SET renewed_at = now() FROM unnest($1::bigint[], $2::int[]) AS l (id, lease)
+WHERE shard.id = l.id AND shard.starts = l.lease AND shard.state = 'running'
+RETURNING shard.id
 """
 
 
 class LeaseLost(Exception):
     """The shard was taken over, or its items were settled by a deadline: what this worker holds is void."""
+
+
+class Held(Exception):
+    """Another worker holds the shard and has renewed its lease lately. `wait`: until the lease could have run out."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(f"held for another {wait.total_seconds():.1f} s")
+        self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +174,12 @@ async def create(
     await queue.enqueue(connection, [Entry(row["id"], row["tag"]) for row in rows if row["state"] == "queued"])
 
 
-async def claim(connection: Connection, shard: int) -> Claim | None:
-    """Take a shard that the queue served. None: there is nothing to do (it ended, waits for its bucket, or was stopped)."""
+async def claim(connection: Connection, shard: int, lease_time: timedelta) -> Claim | None:
+    """Take a shard that the queue served. None: there is nothing to do (it ended, waits for its bucket, or was stopped).
+
+    A shard that is running is taken over once its lease was not renewed for `lease_time`, whatever the queue thinks of
+    its worker: its entry may be gone, or have been served too soon. Raises Held before that.
+    """
     async with connection.transaction():
         peek = await connection.fetchrow(_PEEK, shard)
         if peek is None:
@@ -170,9 +187,11 @@ async def claim(connection: Connection, shard: int) -> Claim | None:
         bucket, batch = peek["bucket"], peek["batch_id"]
         await connection.execute(LOCK_BUCKET, bucket)
         counters = await connection.fetchrow(progress.LOCK, batch)
-        row = await connection.fetchrow("SELECT state, held FROM shard WHERE id = $1 FOR UPDATE", shard)
+        row = await connection.fetchrow(_LOCK_SHARD, shard, lease_time)
         if row is None or counters is None:
             return None
+        if row["left"] is not None and row["left"] > timedelta(0):
+            raise Held(row["left"])
         if counters["state"] != BatchState.RUNNING:
             await _drop_stopped(connection, shard, batch, row["held"], bucket)
             return None

@@ -128,9 +128,11 @@ CREATE TABLE shard (
     held          int NOT NULL DEFAULT 0 CHECK (held >= 0),
     carry         jsonb,
     dispatched_at timestamptz,
+    renewed_at    timestamptz,
     not_before    timestamptz NOT NULL DEFAULT now(),
     created_at    timestamptz NOT NULL DEFAULT now(),
-    CHECK (held = 0 OR state = 'running')
+    CHECK (held = 0 OR state = 'running'),
+    CHECK ((state = 'running') = (renewed_at IS NOT NULL))
 );
 
 -- The politeness promise, kept by the database: one running shard in a bucket, in the whole cluster.

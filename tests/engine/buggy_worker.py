@@ -1,0 +1,33 @@
+"""A worker with bugs: at pages called `bug`, and in its own bookkeeping the first time it meets one called `slip`."""
+
+from typing import Any
+
+from thresher.domain.url import Url
+from thresher.engine import worker
+from thresher.engine.shard import ShardRun
+from thresher.pipeline import item
+from thresher.settings import Settings
+
+_attempt = item.attempt
+_conclude = ShardRun._conclude
+_slips = 1
+
+
+async def attempt(target: Url, tools: item.Tools, timeout: float) -> item.Attempt:
+    if target.path.endswith("/bug"):
+        raise ZeroDivisionError("a bug at this page")
+    return await _attempt(target, tools, timeout)
+
+
+def conclude(self: ShardRun, about: Any, *rest: Any) -> None:
+    global _slips
+    if about.ref.endswith("/slip") and _slips:
+        _slips -= 1
+        raise KeyError("a bug in the bookkeeping")
+    _conclude(self, about, *rest)
+
+
+if __name__ == "__main__":
+    item.attempt = attempt
+    ShardRun._conclude = conclude  # type: ignore[method-assign]
+    worker.run(Settings())
