@@ -26,7 +26,7 @@ run: setup ## Start Thresher: thresher serve
 	$(BIN)/thresher serve
 
 test: setup ## Run all tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: setup ## Check style, types and the floors
 	$(BIN)/ruff check .

@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         (),
         description="Networks (CIDR) or hosts that pages may be fetched from although they are not on the public internet.",
     )
-    webhook_allow: StrList = Field((), description="The same for webhooks.")
+    webhook_allow: StrList = Field((), description="The same for webhooks (which are not delivered yet).")
     connect_to: StrList = Field(
         (),
         description="`HOST:PORT=ADDRESS:PORT` pairs, like curl's --connect-to; `*` matches any host. The target must be in the allow-list of the request's purpose.",
@@ -132,7 +132,6 @@ class Settings(BaseSettings):
     retries: int = Field(3, ge=0, le=10, description="Further attempts after a failure that a retry can help.")
     item_timeout: float = Field(600.0, gt=0, description="Seconds from an item's first dispatch to its forced end.")
     batch_timeout: float = Field(86_400.0, gt=0, description="Seconds from a batch's creation to its forced end.")
-    retention: float = Field(30 * 86_400.0, gt=0, description="Seconds that a finished batch is kept.")
     shard_size: int = Field(
         100,
         ge=1,

@@ -89,7 +89,8 @@ class Served:
         assert self._process is not None
         everyone = self.processes()
         for process in [psutil.Process(self._process.pid), *everyone]:
-            os.kill(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # a connection's own process may just have ended
+                os.kill(process.pid, signal.SIGKILL)
         await self._process.wait()
         self._process = None
 

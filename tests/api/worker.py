@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from thresher.convert.convert import convert
 from thresher.convert.document import Source
@@ -34,7 +35,7 @@ class Worker:
         """The next shard that the queue would serve, of any batch."""
         async with self.pool.acquire() as connection:
             shard = await connection.fetchval("SELECT id FROM shard WHERE state = 'queued' ORDER BY tag, id LIMIT 1")
-            return await shards.claim(connection, shard) if shard else None
+            return await shards.claim(connection, shard, timedelta(seconds=10)) if shard else None
 
     async def settle(self, claim: Claim, some: list[ShardItem], fate: Fate = all_good) -> None:
         """Settle some items of a claim: a page for the good ones, the failure of the others."""

@@ -66,7 +66,7 @@ class Server:
     def children(self, name: str) -> list[int]:
         """The pids of `thresher api`, `thresher work`, or the postmaster."""
         found = []
-        for pid in processes_with(self.data_dir.name):
+        for pid in processes_with(str(self.data_dir)):  # the whole path: `data` alone is in many
             try:
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             except FileNotFoundError:  # ended meanwhile

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from thresher.storage.blobs import BlobMissing, Blobs, pack_key
+from thresher.storage.blobs import BlobMissing, Blobs, StoreUnusable, pack_key
 
 
 def _mode(path: Path) -> int:
@@ -70,7 +70,7 @@ async def test_a_missing_pack_is_said_to_be_missing(tmp_path: Path) -> None:
 async def test_a_pack_is_never_written_over(tmp_path: Path) -> None:
     store = Blobs((tmp_path / "blobs").as_uri())
     await store.put("packs/b/1", b"first")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(StoreUnusable, match="File exists"):
         await store.put("packs/b/1", b"other")
     assert await store.read("packs/b/1", 0, 5) == b"first"
 

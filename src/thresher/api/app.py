@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 import uvicorn
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 
 import thresher
 from thresher.api import ops, problems
@@ -20,10 +21,11 @@ from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
 from thresher.api.olostep.routes import router as olostep
 from thresher.api.openapi import describe
-from thresher.api.reconciling import keep_reconciling
 from thresher.api.state import open_state
 from thresher.settings import Settings
+from thresher.storage.blobs import StoreUnusable
 from thresher.storage.database import DatabaseUnavailable
+from thresher.storage.reconcile import keep_reconciling
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +51,10 @@ def create_app(settings: Settings) -> FastAPI:
         summary="A self-hosted batch engine.",
         lifespan=lifespan,
         redirect_slashes=False,  # clients do not follow redirects; a slash too many is a 404 that says so
+        docs_url=None,  # FastAPI's own page loads its script from elsewhere; api/ops.py serves one from here
         redoc_url=None,
     )
+    app.mount("/docs/assets", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
     app.state.known_keys = KnownKeys()
     app.state.readiness = ops.Readiness()
     problems.register(app, settings.public_url)
@@ -111,7 +115,7 @@ async def _look(settings: Settings) -> None:
     try:
         async with open_state(settings):
             pass
-    except DatabaseUnavailable as error:
+    except (DatabaseUnavailable, StoreUnusable) as error:
         raise _refused(str(error)) from None
     except asyncpg.UndefinedTableError:
         raise _refused("the database has no tables of Thresher: run `thresher migrate`") from None

@@ -5,20 +5,18 @@ import time
 from html import escape
 
 import asyncpg
-import obstore
 from fastapi import APIRouter, Request
-from obstore.exceptions import BaseError as StoreError
-from obstore.store import LocalStore, from_url
+from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse, JSONResponse
 
 from thresher.api.state import State, state_of
 from thresher.domain.problem import PROBLEMS, Problem, ProblemCode
+from thresher.storage.blobs import Blobs, StoreUnusable
 
 router = APIRouter(tags=["operations"])
 
 PATIENCE = 3.0  # seconds for each dependency
 FRESH = 2.0  # seconds that an answer is good for, so that asking often does not load what is asked about
-_PROBE = "health/api"  # an object that is overwritten; it says that the store takes writes
 
 
 class Readiness:
@@ -33,7 +31,7 @@ class Readiness:
         """Each dependency by name: "ok", or what is wrong, without any secret."""
         async with self._lock:
             if time.monotonic() >= self._until:
-                database, blobs = await asyncio.gather(_database(state), _blobs(state.settings.packs_url))
+                database, blobs = await asyncio.gather(_database(state), _blobs(state.blobs))
                 self._found = {"database": database, "blobs": blobs}
                 self._until = time.monotonic() + FRESH
             return self._found
@@ -48,12 +46,11 @@ async def _database(state: State) -> str:
     return "ok"
 
 
-async def _blobs(url: str) -> str:
+async def _blobs(blobs: Blobs) -> str:
     try:
         async with asyncio.timeout(PATIENCE):
-            store = LocalStore.from_url(url, mkdir=True) if url.startswith("file://") else from_url(url)
-            await obstore.put_async(store, _PROBE, b"ok")
-    except (OSError, TimeoutError, StoreError) as error:
+            await blobs.probe()
+    except (StoreUnusable, TimeoutError) as error:
         return f"not writable ({type(error).__name__})"
     return "ok"
 
@@ -69,6 +66,18 @@ async def readyz(request: Request) -> JSONResponse:
     found = await readiness.look(state_of(request))
     ready = all(text == "ok" for text in found.values())
     return JSONResponse({"status": "ok" if ready else "unavailable", "dependencies": found}, 200 if ready else 503)
+
+
+@router.get("/docs", include_in_schema=False)
+async def swagger_ui() -> HTMLResponse:
+    """The API to look at and to try. Relative URLs, so that it works below any path of a proxy."""
+    return get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title="Thresher API",
+        swagger_js_url="docs/assets/swagger-ui-bundle.js",
+        swagger_css_url="docs/assets/swagger-ui.css",
+        swagger_favicon_url="docs/assets/favicon-32x32.png",
+    )
 
 
 @router.get("/docs/problems/{slug}", include_in_schema=False)

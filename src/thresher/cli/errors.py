@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from thresher.settings import Settings
+from thresher.storage.blobs import StoreUnusable
 from thresher.storage.database import DatabaseUnavailable
 from thresher.storage.embedded import EmbeddedError
 
@@ -39,7 +40,7 @@ def expected_errors(database_url: str | None = None) -> Iterator[None]:
         yield
     except CommandError as error:
         fail(str(error), error.code)
-    except EmbeddedError as error:
+    except (EmbeddedError, StoreUnusable) as error:
         fail(str(error), 1)
     except DatabaseUnavailable as error:
         fail(_unreachable(database_url, error), 1)

@@ -19,6 +19,7 @@ from thresher.cli.runfile import running
 from thresher.cli.setup import prepare_database
 from thresher.cli.supervisor import Backoff, ChildSpec, Supervisor, describe
 from thresher.settings import Settings
+from thresher.storage.blobs import Blobs
 from thresher.storage.embedded import DataDir, EmbeddedError, EmbeddedPostgres
 
 # Beyond the workers' own grace: they settle what ended in it, and close their connections.
@@ -86,6 +87,7 @@ async def _stop(postgres: EmbeddedPostgres, stop: Stop) -> None:
 
 async def _with_database(settings: Settings, database_url: str, stop: Stop) -> None:
     async def prepare() -> None:
+        await Blobs(settings.packs_url).probe()
         if (key := await prepare_database(database_url, settings.bootstrap_key)) is not None:
             say(f"Your API key, shown only now: {key}")
 

@@ -2,8 +2,8 @@
 
 Start-time fair queueing (Goyal, Vin, Cheng 1996): a clock V follows the tag of the latest claim; shard k of a
 new batch gets the tag V + k*w, w being the number of running batches of its account, and the queue serves the
-smallest tag first. A small batch behind a huge one is served next, and ten batches of one account together
-weigh as much as one.
+smallest tag first. A small batch behind a huge one is served next, and an account's tenth batch counts a tenth of
+its first: ten together weigh about three, not ten.
 """
 
 # The queue's priority is a 32-bit integer, highest first. The clock is rebased long before it can overflow.

@@ -16,7 +16,7 @@ from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import ItemState
 from thresher.settings import Settings
 from thresher.storage import blobs, database, items
-from thresher.storage.blobs import Blobs
+from thresher.storage.blobs import Blobs, StoreUnusable
 from thresher.storage.items import Pack, Settled, Work
 from thresher.storage.shards import Claim
 
@@ -24,7 +24,7 @@ log = logging.getLogger("thresher.settle")
 
 _MAX_BYTES = 8 * 2**20  # a pack is not made larger than this by waiting for more
 _FLUSHES = 4  # flushes under way at a time, over all batches; more only queue up in PostgreSQL
-_TRIES = 6  # of a flush that meets a passing database error: about 12 seconds in all
+_TRIES = 6  # of a flush while the database or the store is away: about 6 seconds in all
 
 # The data of some item does not fit into PostgreSQL, whatever the reason.
 _REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, UnicodeEncodeError)
@@ -140,9 +140,16 @@ class Settler:
             offset += len(one.frame)
         if not frames:
             return None, settled
-        key = blobs.pack_key(finished[0].claim.batch_public_id)
-        await self._store.put(key, b"".join(frames))
-        return Pack(key, offset), settled
+        data = b"".join(frames)
+        for attempt in range(_TRIES):
+            key = blobs.pack_key(finished[0].claim.batch_public_id)
+            try:
+                await self._store.put(key, data)
+            except StoreUnusable as error:
+                await _wait_or_give_up(attempt, error)
+            else:
+                return Pack(key, offset), settled
+        raise AssertionError("unreachable: the last try returns or raises")
 
     async def _commit(
         self, batch: int, finished: Sequence[_Finished], settled: Sequence[Settled], pack: Pack | None
@@ -156,11 +163,16 @@ class Settler:
                 async with self._pool.acquire() as connection:
                     return (await items.settle(connection, batch, work, pack)).lost
             except database.PASSING as error:
-                if attempt == _TRIES - 1:
-                    raise
-                log.warning("settling waits for the database: %s", error or type(error).__name__)
-                await asyncio.sleep(0.2 * 2**attempt)
+                await _wait_or_give_up(attempt, error)
         raise AssertionError("unreachable: the last try returns or raises")
+
+
+async def _wait_or_give_up(attempt: int, error: Exception) -> None:
+    """Inside an `except`: wait before the next try, or raise what was caught if there is none."""
+    if attempt == _TRIES - 1:
+        raise error
+    log.warning("settling waits: %s", error or type(error).__name__)
+    await asyncio.sleep(0.2 * 2**attempt)
 
 
 def _unstorable(settled: Settled) -> Settled:

@@ -96,6 +96,8 @@ class ShardRun:
         await asyncio.gather(*self._settling.values(), return_exceptions=True)
         self._drop_settled()
         begun = {str(item.ord): item.attempts for item in self._unsettled.values() if item.attempts}
+        if not self._unsettled:
+            return []
         return [Rest(list(self._unsettled), timedelta(seconds=5), self._claim.dispatched_at, begun or None)]
 
     def _by_host(self) -> list[_Host]:

@@ -8,7 +8,6 @@ cannot mend (the database is gone for good) ends it; the supervisor starts anoth
 import asyncio
 import contextlib
 import logging
-import random
 import resource
 import signal
 import sys
@@ -42,7 +41,7 @@ log = logging.getLogger("thresher.worker")
 
 _POOL = 8  # connections: a few flushes, claims, pauses and renewals at a time
 _RETRY = timedelta(seconds=1)  # before an entry that could not be served is served again
-_END_TRIES = 6  # of the transaction that ends a shard: about 12 seconds of a missing database
+_END_TRIES = 6  # of the transaction that ends a shard: about 6 seconds of a missing database
 
 
 class Worker:
@@ -184,20 +183,6 @@ async def _tools(settings: Settings, pool: database.Pool, leave: Callable[[], No
         await converter.close()
 
 
-async def _reconcile_forever(settings: Settings, pool: database.Pool) -> None:
-    limits = reconcile.Limits.of(settings)
-    while True:
-        await asyncio.sleep(settings.reconcile_seconds * random.uniform(0.8, 1.2))
-        try:
-            async with pool.acquire() as connection:
-                report = await reconcile.reconcile(connection, limits)
-        except database.PASSING:
-            log.exception("reconcile")
-            continue
-        if report is not None and str(report) != "nothing":
-            log.info("reconciled: %s", report)
-
-
 class Process:
     """What ends a worker process: a signal, in good order, or something that it cannot mend, with a failing exit code."""
 
@@ -244,7 +229,7 @@ async def _serve(settings: Settings, database_url: str) -> bool:
             process.break_off()
 
         listener.add_termination_listener(cut_off)
-        chores = [asyncio.create_task(keeper.run()), asyncio.create_task(_reconcile_forever(settings, pool))]
+        chores = [asyncio.create_task(keeper.run()), asyncio.create_task(reconcile.keep_reconciling(pool, settings))]
         try:
             await _run_queue(manager, settings)
         finally:
@@ -274,13 +259,9 @@ def _raise_file_limit() -> None:
 
 
 def run(settings: Settings) -> None:
-    """Work until SIGTERM. Exits with 1 when the database cannot be reached, or was lost."""
+    """Work until SIGTERM. Raises DatabaseUnavailable and StoreUnusable at the start; exits with 1 when it cannot go on."""
     if not settings.database_url:
         raise ValueError("a worker needs DATABASE_URL")
     _raise_file_limit()
-    try:
-        in_order = uvloop.run(_serve(settings, settings.database_url))
-    except database.DatabaseUnavailable as error:
-        sys.exit(f"thresher work: {error}")
-    if not in_order:
+    if not uvloop.run(_serve(settings, settings.database_url)):
         sys.exit("thresher work: the process could not go on; see the log above")

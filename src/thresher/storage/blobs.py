@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import obstore
-from obstore.exceptions import NotFoundError
+from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 
@@ -19,21 +19,44 @@ class BlobMissing(Exception):
     """The object is not in the store: it was purged, or the store is not the one that it was written to."""
 
 
+class StoreUnusable(Exception):
+    """The store cannot be opened or written to; the message is for the operator."""
+
+
 class Blobs:
     """The blob store at a URL: `file:///path` or `s3://bucket/prefix`. Safe to share between tasks."""
 
     def __init__(self, url: str) -> None:
+        """Raises StoreUnusable if the URL cannot be understood or the folder not be made."""
         self._root = Path(unquote(url.removeprefix("file://"))) if url.startswith("file://") else None
-        self._store: ObjectStore = (
-            from_url(url) if self._root is None else LocalStore(self._root, mkdir=True, automatic_cleanup=True)
-        )
+        try:
+            self._store: ObjectStore = (
+                from_url(url) if self._root is None else LocalStore(self._root, mkdir=True, automatic_cleanup=True)
+            )
+        except (OSError, ValueError, BaseError) as error:
+            raise StoreUnusable(f"the blob store {url} cannot be opened: {error}") from error
 
     async def put(self, key: str, data: bytes) -> None:
-        """Store an object, durably: on a disk, file and new folders are synced before this returns."""
-        if self._root is None:
-            await obstore.put_async(self._store, key, data)
-        else:
-            await asyncio.to_thread(self._put_local, self._root / key, data)
+        """Store an object, durably: on a disk, file and new folders are synced before this returns.
+
+        Raises StoreUnusable; the object may then be there or not, and its key must not be used again.
+        """
+        try:
+            if self._root is None:
+                await obstore.put_async(self._store, key, data)
+            else:
+                await asyncio.to_thread(self._put_local, self._root / key, data)
+        except (OSError, BaseError) as error:
+            raise StoreUnusable(f"the blob store does not take writes: {error}") from error
+
+    async def probe(self) -> None:
+        """Write an object and take it away again. Raises StoreUnusable."""
+        key = f"probes/{secrets.token_hex(8)}"
+        await self.put(key, b"probe")
+        try:
+            await obstore.delete_async(self._store, key)
+        except (OSError, BaseError) as error:
+            raise StoreUnusable(f"the blob store does not let go of an object: {error}") from error
 
     async def read(self, key: str, offset: int, length: int) -> bytes:
         """A range of an object. Raises BlobMissing."""
