@@ -89,7 +89,8 @@ class Settings(BaseSettings):
 
     # -- fetching
     user_agent: str = Field(
-        "Thresher/0.1 (+https://github.com/thresher/thresher)", description="The honest user agent, sent to every site."
+        "Thresher/0.1",
+        description="The honest user agent, sent to every site and looked up in robots.txt. Add a way to reach you.",
     )
     fetch_allow: StrList = Field(
         (),
