@@ -209,6 +209,14 @@ async def test_cancelled_conversions_do_not_put_others_out_of_step(converter):
     assert await works(converter)
 
 
+async def test_what_cannot_be_sent_to_the_child_fails_alone(converter):
+    unsayable = Source("https://barn.example/", b"", "text/html; \udcff")
+    sources = [slow(), page(1), unsayable, page(2)]  # the third is handed over when the first is done
+    results = await asyncio.gather(*(converter.convert(source) for source in sources), return_exceptions=True)
+    assert isinstance(results[2], TypeError)
+    assert [results[n].facts["title"] for n in (0, 1, 3)] == ["slow", "1", "2"]
+
+
 async def test_ctrl_c_is_the_parents_to_handle(converter):
     pid = converter.pid
     os.kill(pid, signal.SIGINT)

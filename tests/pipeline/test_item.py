@@ -159,6 +159,17 @@ async def test_a_nul_in_a_header_reaches_no_record(bench: Bench):
     _sound(result.record)
 
 
+async def test_bytes_that_are_not_utf8_in_headers_cost_neither_the_page_nor_the_converter(bench: Bench):
+    odd = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; x=\xff\r\nETag: \xe4\r\nContent-Length: %d\r\n\r\n" % len(PAGE)
+    async with RawOrigin({"/": sends(odd + PAGE)}) as origin:
+        result = await bench.attempt(origin.url())
+    assert result.failure is None
+    assert result.frame is not None
+    frame = Frame.parse(result.frame)
+    assert frame.header["content_type"] == "text/html; x=\ufffd"
+    assert frame.header["meta"]["headers"]["etag"] == "\ufffd"
+
+
 # -- robots.txt
 
 

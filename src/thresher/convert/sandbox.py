@@ -117,8 +117,12 @@ class Converter:
                 "content_encoding": job.source.content_encoding,
                 "meta": job.meta,
             }
-            self._child.send(header, job.source.body)
-            self._sent.append(job)
+            try:
+                self._child.send(header, job.source.body)
+            except Exception as error:  # what cannot be said on the wire harms nobody else
+                _fail(job, error)
+            else:
+                self._sent.append(job)
 
     async def _await_answer(self, child: Child) -> None:
         """Settle the job that the child computes."""

@@ -29,7 +29,7 @@ class Fetched:
     """A response, whatever its status.
 
     `url` is the final href and `redirects` the hrefs before it, oldest first. `body` is as it came over the wire, still in its `content_encoding`.
-    `headers` are those of KEPT_HEADERS, lower-cased. `family` is 4 or 6. `ms` has `dns` and `connect` (TLS
+    `headers` are those of KEPT_HEADERS, lower-cased; bytes in them that are not UTF-8 are U+FFFD. `family` is 4 or 6. `ms` has `dns` and `connect` (TLS
     included; each the sum over the hops, 0 for a kept connection), and `first_byte` and `total` since the start.
     """
 
@@ -100,7 +100,7 @@ class Attempt:
     def fetched(self, response: ClientResponse, body: bytes) -> Fetched:
         """The result, from the last hop's response and its whole body."""
         found = response.headers
-        headers = {name: value for name in KEPT_HEADERS if (value := found.get(name)) is not None}
+        headers = {name: _text(value) for name in KEPT_HEADERS if (value := found.get(name)) is not None}
         return Fetched(
             url=self.url.href,
             status=response.status,
@@ -112,3 +112,8 @@ class Attempt:
             family=self.way.family or 4,
             ms=self.ms(),
         )
+
+
+def _text(value: str) -> str:
+    """A header's value as text. The HTTP client leaves bytes that are not UTF-8 in it as lone surrogates."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
