@@ -128,6 +128,16 @@ def test_two_zstd_frames_are_one_body():
     assert decode_body(zstd(b"one ") + zstd(b"two"), "zstd", LIMIT) == b"one two"
 
 
+@pytest.mark.timeout(20)
+def test_a_million_tiny_zstd_frames_take_no_quadratic_time():
+    empty = zstandard.ZstdCompressor(write_content_size=False).compress(b"")
+    assert decode_body(zstd(b"x") + empty * 400_000 + zstd(b"y"), "zstd", LIMIT) == b"xy"
+
+
+def test_a_second_zstd_frame_that_ends_early_is_refused():
+    assert code_of(zstd(PAGE) + zstd(PAGE)[:-1], "zstd") is FailureCode.BAD_ENCODING
+
+
 def test_a_chain_is_undone_from_its_end():
     assert decode_body(brotli.compress(gzip.compress(PAGE)), "gzip, br", LIMIT) == PAGE
     assert decode_body(zstd(brotli.compress(gzip.compress(PAGE))), "gzip,br , zstd", LIMIT) == PAGE

@@ -13,7 +13,7 @@ from isal import isal_zlib
 
 _STEP = 2**20  # output asked for at a time where the library does not grow its buffer by itself
 _ZSTD_WINDOW = 2**23  # RFC 9659: a content coding's window is at most 8 MiB
-_MEMBER_PEEK = 512  # input offered to the second and later gzip members, doubled as it is used up
+_MEMBER_PEEK = 512  # input offered to the second and later gzip members or zstd frames, doubled as it is used up
 
 _IsalError = cast("type[Exception]", isal_zlib.error)  # its stub calls the class an instance
 
@@ -80,13 +80,19 @@ def zstd(data: bytes, limit: int) -> bytes:
     try:
         _measure_zstd(data, limit)
         parts: list[bytes] = []
-        rest = data
-        while rest:
-            decoder = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
-            parts.append(decoder.decompress(rest))
+        frames = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+        position, offer = 0, len(data)
+        while position < len(data):
+            decoder = frames.decompressobj()
+            while not decoder.eof and position < len(data):
+                chunk = data[position : position + offer]
+                position += len(chunk)
+                offer *= 2
+                parts.append(decoder.decompress(chunk))
             if not decoder.eof:
                 raise Broken("the stream ends early")
-            rest = decoder.unused_data
+            position -= len(decoder.unused_data)
+            offer = _MEMBER_PEEK  # small, as with gzip: a body may consist of a million tiny frames
         return b"".join(parts)
     except zstandard.ZstdError as error:
         raise Broken(str(error)) from None
