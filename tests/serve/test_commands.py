@@ -185,6 +185,25 @@ def test_a_database_out_of_reach_is_one_line_without_the_password(room: Path) ->
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hush/hash@127.0.0.1:1/x",
+        "postgresql://me:hush#hash@127.0.0.1:1/x",
+        "postgresql://me:hush?hash@127.0.0.1:1/x",
+        "postgresql://me:[hush@127.0.0.1:1/x",
+        "postgresql://127.0.0.1:1/x?user=me&password=hush",
+        "me:hush@127.0.0.1:1/x",
+    ],
+)
+def test_a_password_that_is_not_encoded_or_elsewhere_is_not_shown_either(url: str) -> None:
+    result = run("migrate", DATABASE_URL=url)
+    assert result.returncode == 1
+    assert "hush" not in result.stderr
+    assert "hash" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("command", ["api", "work", "migrate"])
 def test_a_part_of_a_cluster_without_a_database_says_what_to_set(command: str) -> None:
     result = run(command)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from tomllib import TOMLDecodeError
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -53,11 +52,13 @@ def _unreachable(database_url: str | None, error: DatabaseUnavailable) -> str:
 
 
 def redacted(database_url: str | None) -> str:
-    """The URL without user and password, for messages."""
+    """The URL without user, password and query, for messages. Also where it is malformed: a password may hold /, ? or #."""
     if not database_url:
         return "(none)"
-    parts = urlsplit(database_url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    scheme, separator, rest = database_url.partition("://")
+    if not separator:
+        return "(not a URL)"
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0].partition('#')[0]}"
 
 
 def load_settings(**flags: object) -> Settings:

@@ -29,6 +29,8 @@ PASSING = (
     TimeoutError,
 )
 
+_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError)
+
 # jit: plans here run for milliseconds, compiling them takes a hundred. The time zone is for people who look with psql.
 _SESSION = {"search_path": SCHEMA, "jit": "off", "timezone": "UTC"}
 
@@ -52,8 +54,8 @@ async def connect(url: str, name: str) -> "asyncpg.Connection[asyncpg.Record]":
     """One connection; the caller closes it. `name` is what pg_stat_activity shows. Raises DatabaseUnavailable."""
     try:
         connection = await asyncpg.connect(url, server_settings={**_SESSION, "application_name": name}, timeout=10)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {error or type(error).__name__}") from error
+    except _UNREACHABLE as error:
+        raise DatabaseUnavailable(_why(error)) from error
     await prepare(connection)
     return connection
 
@@ -70,5 +72,12 @@ async def open_pool(url: str, name: str, *, size: int) -> Pool:
             command_timeout=60,
             timeout=10,
         )
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {error or type(error).__name__}") from error
+    except _UNREACHABLE as error:
+        raise DatabaseUnavailable(_why(error)) from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ValueError) and not isinstance(error, asyncpg.InterfaceError):
+        # Its text quotes what was taken for the port, which is a part of the password.
+        return "The URL cannot be understood: special characters in a password must be percent-encoded"
+    return f"PostgreSQL cannot be reached: {error or type(error).__name__}"
