@@ -67,6 +67,21 @@ async def test_a_promoted_shard_takes_its_place_at_the_clock(connection: Connect
     assert tuple(waiting) == (await connection.fetchval("SELECT tag FROM fair_clock"), "queued")
 
 
+async def test_a_shard_far_back_in_the_queue_keeps_nobody_of_its_bucket_waiting(connection: Connection) -> None:
+    big = await kit.submit(connection, await kit.new_account(connection), [7, *range(100, 200), 7], shard_size=1)
+    await kit.finish_shard(connection, await kit.claim_next(connection))  # the last one of its bucket 7 is queued now
+    small = await kit.submit(connection, await kit.new_account(connection), [7, 7, 7], shard_size=1)
+    served = []
+    for _ in range(6):
+        claim = await kit.claim_next(connection)
+        served.append(claim.batch)
+        await kit.finish_shard(connection, claim)
+    assert served.count(small.id) == 3
+    await laws.check(connection)
+    await kit.drain(connection)
+    assert (await kit.reread(connection, big)).state == "done"
+
+
 async def test_setting_the_clock_back_keeps_the_order(connection: Connection) -> None:
     far = fairness.REBASE_AT + 1000
     await connection.execute("UPDATE fair_clock SET tag = $1", far)

@@ -79,13 +79,18 @@ _END = "DELETE FROM shard WHERE id = $1 AND starts = $2 AND state = 'running' RE
 
 _DROP = "DELETE FROM shard WHERE id = $1"
 
-# The next in line of a free bucket. Its tag may be long past; it does not overtake those who came since.
+# The next in line of a free bucket. Its tag may be long past; it does not overtake those who came since. One that is
+# queued already may be far back in the queue: it keeps nobody waiting who is before it in the fair order.
 _PROMOTE = """
-UPDATE shard SET state = 'queued', tag = greatest(tag, (SELECT tag FROM fair_clock))
-WHERE id = (SELECT id FROM shard WHERE bucket = $1 AND state = 'waiting' ORDER BY tag, id LIMIT 1)
+WITH clock AS (SELECT tag FROM fair_clock),
+next AS (SELECT id, tag FROM shard WHERE bucket = $1 AND state = 'waiting' ORDER BY tag, id LIMIT 1)
+UPDATE shard SET state = 'queued', tag = greatest(shard.tag, clock.tag)
+FROM next, clock
+WHERE shard.id = next.id
   AND NOT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'running')
-  AND NOT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'queued' AND not_before <= now())
-RETURNING id, tag
+  AND NOT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'queued' AND not_before <= now()
+                  AND tag <= greatest(next.tag, clock.tag))
+RETURNING shard.id, shard.tag
 """
 
 _ABANDON = "DELETE FROM shard WHERE batch_id = $1 AND state <> 'running' RETURNING id, bucket"
