@@ -219,6 +219,29 @@ def test_a_bad_setting_is_named_with_what_is_allowed() -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("command", ["serve", "work"])
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("THRESHER_FETCH_ALLOW", "10.0.0.0/99"),
+        ("THRESHER_WEBHOOK_ALLOW", "http://10.0.0.1/"),
+        ("THRESHER_CONNECT_TO", "example.com=127.0.0.1"),
+        ("THRESHER_EXTRA_CA", "/nowhere/ca.pem"),
+        ("THRESHER_EXTRA_CA", __file__),
+    ],
+)
+def test_a_setting_that_would_kill_every_worker_keeps_the_start_from_happening(
+    room: Path, command: str, setting: str, value: str
+) -> None:
+    data_dir = room / "data"
+    nowhere = "postgresql://me@127.0.0.1:1/x"
+    result = run(command, THRESHER_DATA_DIR=str(data_dir), DATABASE_URL=nowhere, **{setting: value})
+    assert (result.returncode, len(result.stderr.splitlines())) == (2, 2), result.stderr
+    assert setting in result.stderr
+    assert value in result.stderr
+    assert not data_dir.exists()
+
+
 def test_a_settings_file_that_is_missing_or_broken_is_named(room: Path) -> None:
     file = room / "thresher.toml"
     assert str(file) in run("serve", THRESHER_CONFIG=str(file)).stderr

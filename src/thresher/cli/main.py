@@ -14,6 +14,7 @@ import typer
 
 from thresher import __version__
 from thresher.cli.errors import expected_errors, load_settings, need_database
+from thresher.cli.preflight import check_fetching
 from thresher.settings import Settings
 
 app = typer.Typer(
@@ -34,15 +35,17 @@ Workers = Annotated[int | None, typer.Option(help="Worker processes. One per cor
 
 @app.command(epilog="Example: thresher serve --port 9000 --data-dir ~/thresher")
 def serve(host: Host = None, port: Port = None, data_dir: DataDirectory = None, workers: Workers = None) -> None:
-    """Run everything on this machine: the database, the API and the workers.
+    """Run everything on this machine.
 
-    Brings its own PostgreSQL, unless DATABASE_URL names one. The first start prints an API key.
+    That is the API, the workers, and a PostgreSQL of its own, unless DATABASE_URL names one. The first start prints an
+    API key.
     """
     settings = load_settings(host=host, port=port, data_dir=data_dir, workers=workers)
     _log(settings)
     from thresher.cli.serve import run
 
     with expected_errors(settings.database_url):
+        check_fetching(settings)
         run(settings)
 
 
@@ -65,6 +68,7 @@ def work() -> None:
     _log(settings)
     with expected_errors(settings.database_url):
         need_database(settings)
+        check_fetching(settings)
         from thresher.engine.worker import run
 
         run(settings)
@@ -72,9 +76,10 @@ def work() -> None:
 
 @app.command(epilog="Example: DATABASE_URL=postgresql://thresher@db/thresher thresher migrate")
 def migrate() -> None:
-    """Bring the database's schema up to date, before the other parts of a cluster start. Needs DATABASE_URL.
+    """Bring the database's schema up to date. Needs DATABASE_URL.
 
-    On a new database it also makes the first API key, and prints it on standard output.
+    It comes before the other parts of a cluster. On a new database it also makes the first API key, and prints it on
+    standard output.
     """
     settings = load_settings()
     _log(settings)

@@ -1,0 +1,35 @@
+"""Settings that only their reader can judge, read once before anything starts.
+
+A worker that dies of one would be restarted for ever, beside an API that takes batches which nobody begins.
+"""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from thresher.cli.errors import CommandError
+from thresher.domain.address import AllowList
+from thresher.net.routes import Routes
+from thresher.settings import Settings
+
+
+def check_fetching(settings: Settings) -> None:
+    """Raises CommandError, with exit code 2, naming the setting that no page could be fetched with."""
+    with _named("THRESHER_FETCH_ALLOW"):
+        AllowList(settings.fetch_allow)
+    with _named("THRESHER_WEBHOOK_ALLOW"):
+        AllowList(settings.webhook_allow)
+    with _named("THRESHER_CONNECT_TO"):
+        Routes(settings.connect_to)
+    if settings.extra_ca is not None:
+        with _named(f"THRESHER_EXTRA_CA = {settings.extra_ca}, a file of PEM certificates"):
+            ssl.create_default_context(cafile=settings.extra_ca)
+
+
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as error:  # OSError: also ssl.SSLError
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise CommandError(f"these settings are wrong:\n  {setting}: {reason}", code=2) from error
