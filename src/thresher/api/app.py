@@ -81,6 +81,7 @@ def serve(settings: Settings) -> None:
         ws="none",
         lifespan="on",
         log_config=None,
+        log_level="warning",  # that it starts and stops step by step is no news beside our own lines
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=math.ceil(settings.stop_grace),
