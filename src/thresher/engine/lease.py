@@ -74,6 +74,9 @@ class LeaseKeeper:
                 await self._renew(list(self._leases.values()))
             except database.PASSING as error:
                 log.warning("leases not renewed: %s", error or type(error).__name__)
+            except Exception:
+                # Without this loop the process could hold nothing for longer than one renewal: it never ends.
+                log.exception("leases not renewed")
 
     async def _renew(self, leases: list[Lease]) -> None:
         begun = time.monotonic()  # the renewal counts from before it was asked for

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import asyncpg
+import orjson
 
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import ItemState
@@ -24,10 +25,11 @@ log = logging.getLogger("thresher.settle")
 
 _MAX_BYTES = 8 * 2**20  # a pack is not made larger than this by waiting for more
 _FLUSHES = 4  # flushes under way at a time, over all batches; more only queue up in PostgreSQL
+_MAX_HELD = 64 * 2**20  # bytes of results not yet written: beyond these nothing new is begun
 _TRIES = 6  # of a flush while the database or the store is away: about 6 seconds in all
 
 # The data of some item does not fit into PostgreSQL, whatever the reason.
-_REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, UnicodeEncodeError)
+_REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, UnicodeEncodeError, orjson.JSONEncodeError)
 
 
 @dataclass(slots=True)
@@ -57,6 +59,13 @@ class Settler:
         self._buffers: dict[int, _Buffer] = {}
         self._slots = asyncio.Semaphore(_FLUSHES)
         self._flushes: set[asyncio.Task[None]] = set()
+        self._held = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    async def room(self) -> None:
+        """Wait while too much is held here: where the database or the store is slow, memory must not make up for it."""
+        await self._room.wait()
 
     def begin(self, batch: int) -> None:
         """An item of this batch is under way: its batch is not idle until `end`."""
@@ -78,6 +87,7 @@ class Settler:
         buffer = self._buffers[claim.batch]
         buffer.waiting.append(_Finished(claim, settled, frame, done))
         buffer.bytes += len(frame or b"")
+        self._hold(len(frame or b""))
         if len(buffer.waiting) >= self._items or buffer.bytes >= _MAX_BYTES:
             self._flush(claim.batch)
         elif buffer.timer is None:
@@ -112,9 +122,18 @@ class Settler:
                 if not one.done.done():
                     one.done.set_exception(error)
             return
+        finally:
+            self._hold(-sum(len(one.frame or b"") for one in finished))
         for one in finished:
             if not one.done.done():
                 one.done.set_result(one.claim.shard not in lost)
+
+    def _hold(self, more: int) -> None:
+        self._held += more
+        if self._held < _MAX_HELD:
+            self._room.set()
+        else:
+            self._room.clear()
 
     async def _settle(self, batch: int, finished: Sequence[_Finished]) -> frozenset[int]:
         """Write a pack and settle its items. Returns the shards that were lost."""

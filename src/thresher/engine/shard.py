@@ -137,6 +137,7 @@ class ShardRun:
         """One of the host's connections: item after item."""
         while host.todo and self._may_begin(host):
             async with self._engine.slots:
+                await self._engine.settler.room()
                 if not host.todo or not self._may_begin(host):
                     return
                 await self._do(host, host.todo.popleft())
@@ -153,10 +154,16 @@ class ShardRun:
             result = await self._attempt(task)
             if result.failure is not None and result.failure.code is FailureCode.RATE_LIMITED:
                 host.paused = pause_for(result.retry_after)
-                await self._engine.pause(host.name, host.paused)
+                await self._share_pause(host)
             self._conclude(task.item, result, host.paused)
         finally:
             self._engine.settler.end(batch)
+
+    async def _share_pause(self, host: _Host) -> None:
+        try:
+            await self._engine.pause(host.name, host.paused)
+        except Exception:  # it holds here all the same; what is under way at other hosts goes on
+            log.exception("the pause of %s is not shared", host.name)
 
     async def _attempt(self, task: _Task) -> Attempt:
         timeout, left = self._engine.settings.attempt_timeout, self._seconds_left()
