@@ -28,7 +28,7 @@ Made from `src/thresher/settings.py` by `make docs`; edit that module, not this 
 
 A setting is given as an environment variable, or in the TOML file that `THRESHER_CONFIG` names (there the name is in
 lower case, without the prefix). Precedence: command-line flag, environment, file, default. Lists are written with commas
-in the environment, as arrays in TOML. Settings are read at the start and never again.
+in the environment, as arrays in TOML. An empty variable is an unset one. Settings are read at the start and never again.
 
 | Variable | Default | Meaning |
 | --- | --- | --- |

@@ -32,7 +32,9 @@ def default_data_dir() -> Path:
 class Settings(BaseSettings):
     """All settings. Lists are written with commas in the environment, as arrays in TOML."""
 
-    model_config = SettingsConfigDict(env_prefix="THRESHER_", frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="THRESHER_", frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
 
     # -- where things are
     data_dir: Path = Field(
@@ -62,7 +64,8 @@ class Settings(BaseSettings):
         None, description="The base URL that clients see, for links in answers. Unset: the request's own."
     )
     bootstrap_key: str | None = Field(
-        None, description="An API key that exists from the first start. Unset: the first start prints a new one, once."
+        None,
+        description="An API key that exists from the next start on, besides those that there are. Unset: the first start prints a new one, once.",
     )
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1,

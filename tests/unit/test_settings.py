@@ -36,6 +36,13 @@ def test_a_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert (made.port, made.fetch_allow) == (9999, ("127.0.0.0/8", "host.example"))
 
 
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "THRESHER_BOOTSTRAP_KEY", "THRESHER_PORT", "THRESHER_FETCH_ALLOW"):
+        monkeypatch.setenv(name, "")
+    made = Settings()
+    assert (made.database_url, made.bootstrap_key, made.port, made.fetch_allow) == (None, None, 8080, ())
+
+
 @pytest.mark.parametrize("name", ["DATABASE_URL", "THRESHER_DATABASE_URL"])
 def test_the_database_has_two_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "postgresql://host/db")
