@@ -15,7 +15,7 @@ class BatchState(StrEnum):
     STOPPING = (
         "stopping"  # cancelled or expired, claimed shards are winding down; the last to end (or the reconciler) ends it
     )
-    DONE = "done"  # nothing moves any more; the janitor purges it
+    DONE = "done"  # nothing moves any more; the janitor, when there is one, purges it
 
 
 class Outcome(StrEnum):
@@ -79,6 +79,6 @@ def overlay_of(outcome: Outcome) -> ItemState:
     """How the items still unsettled when a batch stops are to be read.
 
     A cancelled batch's are cancelled; an expired one's failed, with the code `deadline`, so that a client
-    that knows only completed and failed sees them. The janitor writes it into the rows later.
+    that knows only completed and failed sees them. The reconciler writes it into the rows later.
     """
     return ItemState.CANCELLED if outcome is Outcome.CANCELLED else ItemState.FAILED

@@ -66,8 +66,8 @@ _FAILED = f"""
 SELECT {_COLUMNS} FROM item WHERE batch_id = $1 AND finish_seq >= $2 AND state = 2 ORDER BY finish_seq LIMIT $3
 """
 
-# The same of a stopped batch whose last rows the janitor has not written yet: those follow in submit order, their finish
-# numbers after `numbered`. One statement, so one snapshot: the janitor may be writing them at this moment.
+# The same of a stopped batch whose last rows the reconciler has not written yet: those follow in submit order, their finish
+# numbers after `numbered`. One statement, so one snapshot: the reconciler may be writing them at this moment.
 _OVERLAID = f"""
 WITH written AS (
     SELECT {_COLUMNS} FROM item
@@ -212,7 +212,7 @@ async def _update(
         finished,
         pack_id,
     )
-    if pack_id is not None and not done:  # nothing refers to it: the object is an orphan, and so known to the janitor
+    if pack_id is not None and not done:  # nothing refers to it: the object is an orphan (docs/adr/0005)
         await connection.execute("DELETE FROM pack WHERE id = $1", pack_id)
     return done
 

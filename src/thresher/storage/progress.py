@@ -13,7 +13,7 @@ LOCK = (
     "SELECT state, outcome, total, processing, completed, finished FROM batch_progress WHERE batch_id = $1 FOR UPDATE"
 )
 
-# What nothing settled is counted as the overlay's state; the janitor writes it into the rows later.
+# What nothing settled is counted as the overlay's state; the reconciler writes it into the rows later.
 _FINISH = """
 UPDATE batch_progress SET state = 'done', outcome = $2, processing = 0, finished = total, finished_at = now(),
        cancelled = cancelled + CASE WHEN $3 THEN total - finished ELSE 0 END,

@@ -92,7 +92,7 @@ UPDATE batch_progress SET numbered = numbered + (SELECT count(*) FROM written) W
 RETURNING numbered < finished
 """
 
-SLICE = 10_000  # rows that the janitor writes in one transaction
+SLICE = 10_000  # rows of an overlay that are written in one transaction
 
 
 @dataclass(slots=True)

@@ -1,9 +1,9 @@
 """Shards: created with a batch, claimed by one worker at a time, ended into what is left of them.
 
 One running shard in a bucket, in the whole cluster: a unique index refuses a second one, so the in-shard limit on a
-host is the cluster's limit, exactly. Of several shards of one bucket, one is in the queue and the others wait;
-the one that ends promotes the next. `starts` is the lease: it rises with every claim, and whoever holds an older
-number has lost the shard.
+host is the cluster's limit, exactly. Of a batch's shards in one bucket the first is in the queue and the others
+wait; the one that ends promotes the next of its bucket. `starts` is the lease: it rises with every claim, and whoever
+holds an older number has lost the shard.
 """
 
 from collections.abc import Iterable, Sequence

@@ -50,7 +50,7 @@ CREATE INDEX batch_account ON batch (account_id, id DESC);
 
 -- The hot row: narrow, without jsonb, with room on its page so that updates stay on it.
 -- pending = total - finished - processing. `numbered` of the finished items have their finish_seq in their row;
--- the others (of a batch that was stopped) are read through an overlay until the janitor has written them.
+-- the others (of a batch that was stopped) are read through an overlay until the reconciler has written them.
 CREATE TABLE batch_progress (
     batch_id    bigint PRIMARY KEY REFERENCES batch,
     account_id  bigint NOT NULL REFERENCES account,
