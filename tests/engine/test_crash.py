@@ -1,6 +1,7 @@
 """Processes are killed with -9 in the middle of a batch; every item is settled exactly once all the same."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from thresher.storage.database import Pool
 
 # Dead workers are noticed soon; on a busy machine a living one may be mistaken for dead, which must do no harm either.
 SOON = {"THRESHER_HEARTBEAT": "2"}
+IMPATIENT = (str(Path(__file__).parent / "impatient_worker.py"),)
 POISON = (str(Path(__file__).parent / "poisonable_worker.py"),)
 
 
@@ -54,6 +56,21 @@ async def test_a_frozen_worker_begins_nothing_after_it_wakes(cluster: Cluster, o
     await check_done(pool, batch)
     assert batch.outcome == "all_ok"
     assert origin.most["one.example"] == 2
+
+
+async def test_a_worker_whose_queue_connection_falls_silent_leaves(
+    cluster: Cluster, origin: Origin, pool: Pool
+) -> None:
+    await cluster.start(1, IMPATIENT, **SOON)
+    await until_done(pool, await submit(pool, ["http://one.example/page/warm"]))
+    silent = await pool.fetchval(
+        "SELECT pid FROM pg_stat_activity WHERE application_name = 'thresher queue' AND datname = current_database()"
+    )
+    os.kill(silent, signal.SIGSTOP)  # as if its machine had lost its power: nothing comes, and nobody hangs up
+    try:
+        assert await asyncio.wait_for(cluster.processes[0].wait(), 30) == 1
+    finally:
+        os.kill(silent, signal.SIGCONT)
 
 
 async def test_a_worker_told_to_stop_gives_its_work_back(cluster: Cluster, origin: Origin, pool: Pool) -> None:

@@ -40,6 +40,7 @@ from thresher.storage.shards import Claim, Held, LeaseLost, Rest
 log = logging.getLogger("thresher.worker")
 
 _POOL = 8  # connections: a few flushes, claims, pauses and renewals at a time
+_SILENCE = 60.0  # seconds without an answer after which the queue's connection is taken for dead, as in the pool
 _RETRY = timedelta(seconds=1)  # before an entry that could not be served is served again
 _END_TRIES = 6  # of the transaction that ends a shard: about 6 seconds of a missing database
 
@@ -214,7 +215,7 @@ async def _serve(settings: Settings, database_url: str) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.leave)
     pool = await database.open_pool(database_url, "thresher work", size=_POOL)
-    listener = await database.connect(database_url, "thresher queue")
+    listener = await database.connect(database_url, "thresher queue", command_timeout=_SILENCE)
     async with pool, _tools(settings, pool, process.break_off) as engine:
         keeper = LeaseKeeper(pool, settings.heartbeat)
         worker = Worker(settings, pool, engine, keeper)
@@ -232,6 +233,9 @@ async def _serve(settings: Settings, database_url: str) -> bool:
         chores = [asyncio.create_task(keeper.run()), asyncio.create_task(reconcile.keep_reconciling(pool, settings))]
         try:
             await _run_queue(manager, settings)
+        except database.PASSING as error:
+            log.error("the queue cannot be served: %s", error or type(error).__name__)
+            process.break_off()
         finally:
             for chore in chores:
                 chore.cancel()

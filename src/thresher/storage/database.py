@@ -50,10 +50,14 @@ async def prepare(connection: Any) -> None:
     )
 
 
-async def connect(url: str, name: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(
+    url: str, name: str, *, command_timeout: float | None = None
+) -> "asyncpg.Connection[asyncpg.Record]":
     """One connection; the caller closes it. `name` is what pg_stat_activity shows. Raises DatabaseUnavailable."""
     try:
-        connection = await asyncpg.connect(url, server_settings={**_SESSION, "application_name": name}, timeout=10)
+        connection = await asyncpg.connect(
+            url, server_settings={**_SESSION, "application_name": name}, command_timeout=command_timeout, timeout=10
+        )
     except _UNREACHABLE as error:
         raise DatabaseUnavailable(_why(error)) from error
     await prepare(connection)
