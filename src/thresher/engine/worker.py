@@ -234,7 +234,7 @@ async def _serve(settings: Settings, database_url: str) -> bool:
         try:
             await _run_queue(manager, settings)
         except database.PASSING as error:
-            log.error("the queue cannot be served: %s", error or type(error).__name__)
+            log.warning("the queue cannot be served: %s", error or type(error).__name__)
             process.break_off()
         finally:
             for chore in chores:

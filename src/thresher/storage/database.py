@@ -50,9 +50,7 @@ async def prepare(connection: Any) -> None:
     )
 
 
-async def connect(
-    url: str, name: str, *, command_timeout: float | None = None
-) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(url: str, name: str, *, command_timeout: float | None = None) -> "asyncpg.Connection[asyncpg.Record]":
     """One connection; the caller closes it. `name` is what pg_stat_activity shows. Raises DatabaseUnavailable."""
     try:
         connection = await asyncpg.connect(
