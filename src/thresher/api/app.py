@@ -21,6 +21,7 @@ from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
 from thresher.api.olostep.routes import router as olostep
 from thresher.api.openapi import describe
+from thresher.api.protocol import BoundedProtocol
 from thresher.api.state import open_state
 from thresher.settings import Settings
 from thresher.storage.blobs import StoreUnusable
@@ -77,7 +78,7 @@ def serve(settings: Settings) -> None:
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
