@@ -56,6 +56,7 @@ BAD = [
     ({"items": [GOOD], "webhook_url": "nonsense"}, "webhook_url: not a valid absolute URL"),
     ({"items": [GOOD], "formats": ["a\0"]}, "formats: must not contain NUL"),
     ({"items": [GOOD], "formats": "x" * 70_000}, "formats: 70002 bytes; the limit is 65536"),
+    ({"items": [GOOD], "formats": [[]] * 70_000}, "formats: more than 65536 bytes, the limit"),
     ({"urls": ["nonsense"]}, "items[0].url: not a valid absolute URL"),
     ({"urls": "https://example.com"}, "urls: must be an array"),
     ({"urls": [{"url": "https://example.com"}]}, "items[0].url: is required, as a string"),

@@ -6,7 +6,7 @@ Every route reaches them through here; a request's reads happen in one snapshot.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from fastapi import Request
@@ -27,6 +27,8 @@ class State:
     pool: Pool
     blobs: Blobs
     secret: bytes
+    # Whoever reads a large body: 60 MB of `[[],[],...` are 2 GB of objects, which may be there once but not ten times.
+    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -137,15 +137,18 @@ def _metadata(request: dict[str, Any], faults: Faults) -> dict[str, str]:
 def _beyond_reason(value: object) -> str | None:
     """Why an option cannot be kept. PostgreSQL's jsonb takes no NUL, and orjson writes 254 levels at most."""
     stack: list[tuple[object, int]] = [(value, 1)]
+    left = MAX_OPTION_BYTES  # each value takes a byte at least; millions of them are not walked through
     while stack:
         one, depth = stack.pop()
         if depth > MAX_OPTION_DEPTH:
             return f"nested deeper than the limit of {MAX_OPTION_DEPTH} levels"
         if isinstance(one, str) and "\0" in one:
             return "must not contain NUL characters"
-        if isinstance(one, dict):
-            stack += ((inner, depth + 1) for pair in one.items() for inner in pair)
-        elif isinstance(one, list):
-            stack += ((inner, depth + 1) for inner in one)
+        if isinstance(one, dict | list):
+            left -= len(one)
+            if left < 0:
+                return f"more than {MAX_OPTION_BYTES} bytes, the limit"
+            inside = (inner for pair in one.items() for inner in pair) if isinstance(one, dict) else one
+            stack += ((inner, depth + 1) for inner in inside)
     size = len(orjson.dumps(value))
     return f"{size} bytes; the limit is {MAX_OPTION_BYTES}" if size > MAX_OPTION_BYTES else None

@@ -47,7 +47,8 @@ async def create_batch(request: Request, caller: Caller) -> Response:
     state = state_of(request)
     body = await request.body()
     if len(body) > _IN_A_THREAD:
-        wanted = await asyncio.to_thread(read_create, body, state.settings)
+        async with state.large:
+            wanted = await asyncio.to_thread(read_create, body, state.settings)
     else:
         wanted = read_create(body, state.settings)
     async with state.connection() as connection:
