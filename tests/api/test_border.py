@@ -110,6 +110,23 @@ async def test_a_compressed_body_is_refused(api: Api) -> None:
         assert response.status_code == status
 
 
+async def test_a_client_that_goes_away_while_it_sends_is_no_error_of_ours(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        pytest.fail(f"answered: {message}")
+
+    headers = [(b"authorization", b"Bearer " + KEY.encode())]
+    scope = {"type": "http", "method": "POST", "path": "/v1/batches", "query_string": b"", "headers": headers}
+    await api.app(scope, receive, send)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 async def test_an_unexpected_error_shows_its_id_and_nothing_of_the_inside(
     api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
