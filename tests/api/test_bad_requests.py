@@ -147,6 +147,13 @@ async def test_too_many_items_are_refused_with_the_limit(api_settings: Settings)
         assert (await api.create(*(f"http://a.example/{n}" for n in range(3))))["total_urls"] == 3
 
 
+async def test_millions_of_empty_values_are_refused_before_they_are_made(api: Api) -> None:
+    body = b'{"items": [{"url": "http://a.example/"}], "unknown": [' + b"[]," * 1_000_000 + b"[]]}"
+    response = await api.client.post("/v1/batches", content=body)
+    assert response.status_code == 400
+    assert "more than 1000000 arrays and objects" in response.json()["detail"]
+
+
 async def test_a_refused_request_leaves_nothing_behind(api: Api) -> None:
     state = api.app.state.thresher
     await api.client.post("/v1/batches", json=with_item(url="nonsense"))
