@@ -242,6 +242,13 @@ def test_a_setting_that_would_kill_every_worker_keeps_the_start_from_happening(
     assert not data_dir.exists()
 
 
+@pytest.mark.parametrize("command", ["api", "work"])
+async def test_a_database_that_is_not_migrated_is_said_to_be_so(empty_database_url: str, command: str) -> None:
+    result = await asyncio.to_thread(run, command, DATABASE_URL=empty_database_url, THRESHER_PORT="0")
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == ["thresher: the database has no tables of Thresher: run `thresher migrate`"]
+
+
 def test_a_settings_file_that_is_missing_or_broken_is_named(room: Path) -> None:
     file = room / "thresher.toml"
     assert str(file) in run("serve", THRESHER_CONFIG=str(file)).stderr

@@ -14,7 +14,7 @@ import typer
 
 from thresher import __version__
 from thresher.cli.errors import expected_errors, load_settings, need_database
-from thresher.cli.preflight import check_fetching
+from thresher.cli.preflight import check_fetching, check_migrated
 from thresher.settings import Settings
 
 app = typer.Typer(
@@ -67,8 +67,9 @@ def work() -> None:
     settings = load_settings()
     _log(settings)
     with expected_errors(settings.database_url):
-        need_database(settings)
+        database_url = need_database(settings)
         check_fetching(settings)
+        asyncio.run(check_migrated(database_url))
         from thresher.engine.worker import run
 
         run(settings)

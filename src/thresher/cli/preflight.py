@@ -1,16 +1,19 @@
-"""Settings that only their reader can judge, read once before anything starts.
+"""What a process would die of over and over, looked at once before it starts.
 
-A worker that dies of one would be restarted for ever, beside an API that takes batches which nobody begins.
+A worker that dies of a setting would be restarted for ever, beside an API that takes batches which nobody begins.
 """
 
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import asyncpg
+
 from thresher.cli.errors import CommandError
 from thresher.domain.address import AllowList
 from thresher.net.routes import Routes
 from thresher.settings import Settings
+from thresher.storage import accounts, database
 
 
 def check_fetching(settings: Settings) -> None:
@@ -24,6 +27,17 @@ def check_fetching(settings: Settings) -> None:
     if settings.extra_ca is not None:
         with _named(f"THRESHER_EXTRA_CA = {settings.extra_ca}, a file of PEM certificates"):
             ssl.create_default_context(cafile=settings.extra_ca)
+
+
+async def check_migrated(database_url: str) -> None:
+    """Raises CommandError if the database has no schema yet, DatabaseUnavailable if there is no database."""
+    connection = await database.connect(database_url, "thresher preflight")
+    try:
+        await accounts.secret(connection, "retrieve_id")
+    except asyncpg.UndefinedTableError as error:
+        raise CommandError("the database has no tables of Thresher: run `thresher migrate`") from error
+    finally:
+        await connection.close()
 
 
 @contextmanager
