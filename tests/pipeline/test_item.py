@@ -180,6 +180,15 @@ async def test_a_forbidden_page_is_not_asked_for(bench: Bench):
     assert set(record) == {"at", "code", "detail", "seconds"}
 
 
+async def test_a_redirect_to_a_forbidden_page_is_not_followed(bench: Bench):
+    rules = reply(b"User-agent: *\nDisallow: /private")
+    async with RawOrigin({"/robots.txt": rules, "/private": reply(PAGE, headers=HTML)}) as other:
+        async with RawOrigin({"/": redirect(other.url("/private"))}) as origin:
+            record = _failed(await bench.attempt(origin.url()), FailureCode.ROBOTS_DISALLOWED)
+        assert record["detail"] == f"{other.url('/robots.txt')} disallows this path."
+        assert [exchange.path for exchange in other.seen] == ["/robots.txt"]
+
+
 async def test_a_failure_of_robots_txt_is_not_taken_for_the_pages(bench: Bench):
     broken = sends(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nUser-agent: *\n", then_close=True)
     async with RawOrigin({"/robots.txt": broken}) as origin:

@@ -7,7 +7,7 @@ limits: a deadline over everything, a cap on the body. Statuses are not judged h
 import asyncio
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -30,6 +30,8 @@ ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+Vet = Callable[[urls.Url], Awaitable[None]]
 
 # A redirect's body is read only to keep the connection, which a new one costs more than this much of.
 _DRAIN_BYTES, _DRAIN_SECONDS = 16 * 1024, 1.0
@@ -66,16 +68,19 @@ class Fetcher:
             await self._open_session.close()
         self._dial.close()
 
-    async def fetch(self, url: urls.Url, *, timeout: float, headers: Mapping[str, str] = _NO_HEADERS) -> Fetched:
+    async def fetch(
+        self, url: urls.Url, *, timeout: float, headers: Mapping[str, str] = _NO_HEADERS, vet: Vet | None = None
+    ) -> Fetched:
         """GET `url` and what it redirects to, all within `timeout` seconds.
 
-        `headers` are sent too; Authorization and Cookie only as long as redirects stay on the first origin. Raises
-        FetchFailed when there is no whole response; an HTTP error status is a response.
+        `headers` are sent too; Authorization and Cookie only as long as redirects stay on the first origin.
+        `vet` is asked before a redirect is followed, and refuses it by raising ItemFailed. Raises FetchFailed
+        when there is no whole response; an HTTP error status is a response.
         """
         attempt = Attempt(url)
         try:
             async with asyncio.timeout(timeout) as deadline:
-                return await self._follow(attempt, dict(headers))
+                return await self._follow(attempt, dict(headers), vet)
         except ItemFailed as failed:
             raise FetchFailed(failed, attempt) from None
         except NETWORK_ERRORS as error:
@@ -83,7 +88,7 @@ class Fetcher:
                 raise FetchFailed(_out_of_time(attempt, timeout), attempt) from None
             raise FetchFailed(failure_of(error, attempt.way, attempt.status), attempt) from error
 
-    async def _follow(self, attempt: Attempt, headers: dict[str, str]) -> Fetched:
+    async def _follow(self, attempt: Attempt, headers: dict[str, str], vet: Vet | None) -> Fetched:
         while True:
             response = await self._request(attempt, headers)
             try:
@@ -97,6 +102,8 @@ class Fetcher:
                 response.close()
                 raise
             self._redirect(attempt, location, headers)
+            if vet is not None:
+                await vet(attempt.url)
 
     async def _request(self, attempt: Attempt, headers: Mapping[str, str]) -> ClientResponse:
         target = _wire(attempt.url)

@@ -55,7 +55,8 @@ async def attempt(url: Url, tools: Tools, timeout: float) -> Attempt:
     retry_after = None
     try:
         await _ask_robots(url, tools.robots, timeout)
-        fetched = await tools.fetcher.fetch(url, timeout=max(timeout - (time.monotonic() - begun), 0.001))
+        left = max(timeout - (time.monotonic() - begun), 0.001)
+        fetched = await tools.fetcher.fetch(url, timeout=left, vet=tools.robots.check)
         record |= _about(fetched)
         retry_after = parse_retry_after(fetched.headers.get("retry-after"))
         check_status(fetched.status, retry_after)
