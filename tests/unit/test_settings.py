@@ -101,3 +101,9 @@ def test_every_setting_says_what_it_is() -> None:
 
 def test_the_page_of_settings_is_made_of_the_module() -> None:
     assert (PAGES / "settings.md").read_text("utf-8") == docs.settings(), "run `make docs`"
+
+
+@pytest.mark.parametrize("agent", ["", "  ", "Thresher\r\nX-Other: 1", "Thrésher"])
+def test_a_user_agent_that_cannot_stand_in_a_header_is_refused(agent: str) -> None:
+    with pytest.raises(ValidationError, match="user_agent"):
+        Settings(user_agent=agent)

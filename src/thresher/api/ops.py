@@ -7,7 +7,7 @@ from html import escape
 import asyncpg
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from thresher.api.state import State, state_of
 from thresher.domain.problem import PROBLEMS, Problem, ProblemCode
@@ -66,6 +66,12 @@ async def readyz(request: Request) -> JSONResponse:
     found = await readiness.look(state_of(request))
     ready = all(text == "ok" for text in found.values())
     return JSONResponse({"status": "ok" if ready else "unavailable", "dependencies": found}, 200 if ready else 503)
+
+
+@router.get("/", include_in_schema=False)
+async def front_door() -> RedirectResponse:
+    """Whoever opens the server's address in a browser wants to know what it is."""
+    return RedirectResponse("docs")
 
 
 @router.get("/docs", include_in_schema=False)

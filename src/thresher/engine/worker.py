@@ -8,9 +8,11 @@ cannot mend (the database is gone for good) ends it; the supervisor starts anoth
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -42,6 +44,7 @@ log = logging.getLogger("thresher.worker")
 _POOL = 8  # connections: a few flushes, claims, pauses and renewals at a time
 _SILENCE = 60.0  # seconds without an answer after which the queue's connection is taken for dead, as in the pool
 _RETRY = timedelta(seconds=1)  # before an entry that could not be served is served again
+_CLOSING = 20.0  # seconds beyond `stop_grace` for settling, ending shards and closing connections
 _END_TRIES = 6  # of the transaction that ends a shard: about 6 seconds of a missing database
 
 
@@ -187,9 +190,11 @@ async def _tools(settings: Settings, pool: database.Pool, leave: Callable[[], No
 class Process:
     """What ends a worker process: a signal, in good order, or something that it cannot mend, with a failing exit code."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float) -> None:
+        """`patience`: seconds from being told to leave to being gone, whatever hangs (a silent database, say)."""
         self.broken = False
         self._leaving = False
+        self._patience = patience
         self._on_leave: list[Callable[[], object]] = []
 
     def on_leave(self, call: Callable[[], object]) -> None:
@@ -199,6 +204,10 @@ class Process:
             call()
 
     def leave(self) -> None:
+        if not self._leaving:
+            overdue = threading.Timer(self._patience, _vanish)
+            overdue.daemon = True
+            overdue.start()
         self._leaving = True
         for call in self._on_leave:
             call()
@@ -208,9 +217,15 @@ class Process:
         self.leave()
 
 
+def _vanish() -> None:
+    """Nothing is lost: what was not settled is given to others when the leases run out."""
+    log.error("not gone in time; ending at once")
+    os._exit(1)
+
+
 async def _serve(settings: Settings, database_url: str) -> bool:
     """Work until told to leave. True if that was in good order."""
-    process = Process()
+    process = Process(settings.stop_grace + _CLOSING)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.leave)

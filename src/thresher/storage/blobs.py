@@ -34,7 +34,7 @@ class Blobs:
                 from_url(url) if self._root is None else LocalStore(self._root, mkdir=True, automatic_cleanup=True)
             )
         except (OSError, ValueError, BaseError) as error:
-            raise StoreUnusable(f"the blob store {url} cannot be opened: {error}") from error
+            raise StoreUnusable(f"the blob store at {url.partition('://')[0]}:// cannot be opened: {error}") from error
 
     async def put(self, key: str, data: bytes) -> None:
         """Store an object, durably: on a disk, file and new folders are synced before this returns.

@@ -57,12 +57,10 @@ WHERE batch_id = $1
 
 _REQUEUE = "SELECT id, tag, greatest(not_before - now(), interval '0') AS delay FROM shard WHERE id = ANY ($1)"
 
-# Buckets where shards wait for nobody.
+# Buckets where shards wait although none is running. Whether they wait for a queued one is for `promote` to see.
 _IDLE_BUCKETS = """
 SELECT DISTINCT w.bucket FROM shard w
-WHERE w.state = 'waiting'
-  AND NOT EXISTS (SELECT FROM shard r WHERE r.bucket = w.bucket AND r.state = 'running')
-  AND NOT EXISTS (SELECT FROM shard q WHERE q.bucket = w.bucket AND q.state = 'queued' AND q.not_before <= now())
+WHERE w.state = 'waiting' AND NOT EXISTS (SELECT FROM shard r WHERE r.bucket = w.bucket AND r.state = 'running')
 """
 
 # Running batches that nobody works at: no bug may leave one at N-1.
@@ -182,8 +180,8 @@ async def _end_items(connection: Connection, limits: Limits, report: Report) -> 
 async def _repair(connection: Connection, limits: Limits, report: Report) -> None:
     lost = await connection.fetch(_REQUEUE, await queue.missing(connection, limits.quiet))
     await queue.enqueue(connection, [Entry(row["id"], row["tag"], row["delay"]) for row in lost])
-    idle = [row["bucket"] for row in await connection.fetch(_IDLE_BUCKETS)]
-    await shards.promote_all(connection, idle)
+    idle = await connection.fetch(_IDLE_BUCKETS)
+    report.promoted += await shards.promote_all(connection, [row["bucket"] for row in idle])
     for row in await connection.fetch(_UNCOVERED, limits.quiet):
         async with connection.transaction():
             counters = await connection.fetchrow(progress.LOCK, row["batch_id"])
@@ -197,7 +195,6 @@ async def _repair(connection: Connection, limits: Limits, report: Report) -> Non
             await shards.create(connection, row["batch_id"], row["account_id"], buckets, limits.shard_size)
             report.recovered += len(pending)
     report.requeued += len(lost)
-    report.promoted += len(idle)
 
 
 async def _write_overlays(connection: Connection, report: Report) -> None:

@@ -292,19 +292,25 @@ async def renew(connection: Connection, leases: Sequence[tuple[int, int, int]]) 
     return {row["id"] for row in rows}
 
 
-async def promote(connection: Connection, bucket: int) -> None:
-    """Queue the next waiting shard of a bucket, if none of it is running or about to."""
+async def promote(connection: Connection, bucket: int) -> bool:
+    """Queue the next waiting shard of a bucket, if none of it is running or about to. True if there was one."""
     row = await connection.fetchrow(_PROMOTE, bucket)
     if row is not None:
         await queue.enqueue(connection, [Entry(row["id"], row["tag"])])
+    return row is not None
 
 
-async def promote_all(connection: Connection, buckets: Iterable[int]) -> None:
-    """Promote in each of these buckets, one transaction each: after a commit, because bucket locks come first."""
+async def promote_all(connection: Connection, buckets: Iterable[int]) -> int:
+    """Promote in each of these buckets, one transaction each: after a commit, because bucket locks come first.
+
+    Returns how many shards were promoted.
+    """
+    promoted = 0
     for bucket in set(buckets):
         async with connection.transaction():
             await connection.execute(LOCK_BUCKET, bucket)
-            await promote(connection, bucket)
+            promoted += await promote(connection, bucket)
+    return promoted
 
 
 async def abandon(connection: Connection, batch: int) -> list[int]:
