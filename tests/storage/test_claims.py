@@ -154,13 +154,14 @@ async def test_eight_connections_that_hammer_claims_never_run_two_shards_of_a_bu
 async def test_a_renewal_locks_shards_in_the_order_in_which_a_settle_does(connection: Connection, pool: Pool) -> None:
     await kit.submit(connection, await kit.new_account(connection), [1, 2, 3], shard_size=1)
     claims = sorted([await kit.claim_next(connection) for _ in range(3)], key=lambda claim: claim.shard)
-    async with pool.acquire() as other, connection.transaction():
-        await connection.execute("SELECT FROM shard WHERE id = $1 FOR UPDATE", claims[0].shard)
-        leases = [(claim.shard, claim.lease, 0) for claim in reversed(claims)]
-        renewal = asyncio.create_task(shards.renew(other, leases))
-        pid, waits = other.get_server_pid(), "SELECT cardinality(pg_blocking_pids($1)) > 0"
-        while not await connection.fetchval(waits, pid):
-            await asyncio.sleep(0.01)
-        # It waits for the first one, and holds none of the others.
-        await connection.execute("SELECT FROM shard WHERE id = $1 FOR UPDATE NOWAIT", claims[2].shard)
-    assert await renewal == {claim.shard for claim in claims}
+    async with pool.acquire() as other:
+        async with connection.transaction():
+            await connection.execute("SELECT FROM shard WHERE id = $1 FOR UPDATE", claims[0].shard)
+            leases = [(claim.shard, claim.lease, 0) for claim in reversed(claims)]
+            renewal = asyncio.create_task(shards.renew(other, leases))
+            pid, waits = other.get_server_pid(), "SELECT cardinality(pg_blocking_pids($1)) > 0"
+            while not await connection.fetchval(waits, pid):
+                await asyncio.sleep(0.01)
+            # It waits for the first one, and holds none of the others.
+            await connection.execute("SELECT FROM shard WHERE id = $1 FOR UPDATE NOWAIT", claims[2].shard)
+        assert await renewal == {claim.shard for claim in claims}
