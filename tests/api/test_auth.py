@@ -14,6 +14,7 @@ ROUTES = [
     ("POST", "/v1/batches"),
     ("GET", "/v1/batches/batch_x"),
     ("GET", "/v1/batches/batch_x/items"),
+    ("POST", "/v1/batches/batch_x/cancel"),
     ("GET", "/v1/retrieve"),
 ]
 

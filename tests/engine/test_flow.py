@@ -3,10 +3,13 @@
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from tests.support.cluster import Cluster, submit, until, until_done
 from tests.support.invariants import check_done
 from tests.support.origin import Origin
 
+from thresher.domain.states import Outcome
+from thresher.storage import batches
 from thresher.storage.batches import Batch
 from thresher.storage.database import Pool
 
@@ -160,3 +163,31 @@ async def test_a_bug_never_leaves_a_batch_at_n_minus_one(cluster: Cluster, origi
     batch = await until_done(pool, batch)
     await check_done(pool, batch)
     assert await failures(pool, batch) == {None: 29, "internal": 1}
+
+
+_STOP_IN_SILENCE = (
+    "UPDATE batch_progress SET state = 'stopping', outcome = 'cancelled', stopped_at = now() WHERE batch_id = $1"
+)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "notification-lost"])
+async def test_a_cancelled_batch_breaks_off_what_is_under_way(
+    cluster: Cluster, origin: Origin, pool: Pool, told: bool
+) -> None:
+    urls = ["http://a.example/page/1", *(f"http://site{n}.example/hold/{n}" for n in range(40))]
+    batch = await submit(pool, urls)
+    await cluster.start(1, THRESHER_RECONCILE_SECONDS="3600", THRESHER_HEARTBEAT="4")
+    await until(pool, batch, lambda now: now.completed == 1)
+    await origin.wait_for(10)
+    if told:
+        async with pool.acquire() as connection:
+            assert await batches.stop(connection, batch.id, Outcome.CANCELLED)
+    else:
+        await pool.execute(_STOP_IN_SILENCE, batch.id)
+    batch = await until_done(pool, batch)
+    asked = len(origin.asked)
+    assert (batch.outcome, batch.completed, batch.cancelled) == ("cancelled", 1, 40)
+    assert sum(origin.now.values()) == 0
+    free = await until_done(pool, await submit(pool, ["http://a.example/page/after"]))  # the worker goes on with others
+    assert free.outcome == "all_ok"
+    assert len(origin.asked) == asked + 1

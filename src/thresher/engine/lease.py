@@ -20,7 +20,7 @@ _TRUST = 0.75  # of that time: how long a renewal is relied on
 
 @dataclass(slots=True)
 class Lease:
-    """The right to one shard. `lost` is set when it is gone, or was not renewed in time: then nothing may go on."""
+    """The right to one shard. `lost` is set when it is gone, was not renewed in time, or its batch is being stopped."""
 
     shard: int
     number: int

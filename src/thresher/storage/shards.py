@@ -100,14 +100,16 @@ _REVOKE = "DELETE FROM shard WHERE batch_id = $1 RETURNING id, bucket"
 _RUNNING = "SELECT id FROM shard WHERE batch_id = $1 AND state = 'running'"
 
 
-# The leases that still hold; those that were taken over or settled by a deadline are absent. Locked by id, as a settle
-# locks them: else the two could wait for each other.
+# The leases that still hold; those that were taken over or settled by a deadline are absent, and so are those of batches
+# that are being stopped, for a worker that missed the notification. Locked by id, as a settle locks them: else the two
+# could wait for each other.
 _RENEW = """
 WITH mine AS (
     SELECT s.id FROM shard s JOIN unnest($1::bigint[], $2::int[]) AS l (id, lease) ON s.id = l.id AND s.starts = l.lease
     WHERE s.state = 'running' ORDER BY s.id FOR UPDATE OF s
 )
-UPDATE shard SET renewed_at = now() FROM mine WHERE shard.id = mine.id
+UPDATE shard SET renewed_at = now() FROM mine, batch_progress p
+WHERE shard.id = mine.id AND p.batch_id = shard.batch_id AND p.state = 'running'
 RETURNING shard.id
 """
 

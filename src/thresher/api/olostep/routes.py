@@ -1,4 +1,4 @@
-"""The four routes of the Olostep Batches API. Each one: who asks, what is asked, one look at the database, the reply."""
+"""The routes of the Olostep Batches API, and a cancel beside them. Each one: who asks, what is asked, one look at the database, the reply."""
 
 import asyncio
 import re
@@ -16,7 +16,7 @@ from thresher.api.openapi import PROBLEMS, json_body
 from thresher.api.state import State, state_of
 from thresher.domain import ids
 from thresher.domain.problem import Problem, ProblemCode
-from thresher.domain.states import ItemState
+from thresher.domain.states import ItemState, Outcome
 from thresher.storage import batches, items
 from thresher.storage.accounts import Account
 from thresher.storage.batches import Batch, NewBatch
@@ -59,6 +59,16 @@ async def create_batch(request: Request, caller: Caller) -> Response:
 @router.get("/batches/{batch_id}", response_model=schemas.Batch, summary="Where a batch is")
 async def batch_info(request: Request, caller: Caller, batch_id: str) -> Response:
     async with state_of(request).connection() as connection:
+        batch = await _batch(connection, caller, batch_id)
+    return _json(views.batch_view(batch))
+
+
+@router.post("/batches/{batch_id}/cancel", response_model=schemas.Batch, summary="End a batch before it is done")
+async def cancel_batch(request: Request, caller: Caller, batch_id: str) -> Response:
+    """Nothing pending is begun after the answer; what is settled stays. A batch that is over is answered as it is."""
+    async with state_of(request).connection() as connection:
+        batch = await _batch(connection, caller, batch_id)
+        await batches.stop(connection, batch.id, Outcome.CANCELLED)
         batch = await _batch(connection, caller, batch_id)
     return _json(views.batch_view(batch))
 
