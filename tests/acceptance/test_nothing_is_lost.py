@@ -32,7 +32,9 @@ async def test_everything_killed_at_once_and_restarted(server: Served, origin: O
     await check_complete(server, batch["id"], urls)
 
 
-@pytest.mark.parametrize("victim", ["postgres", "work", "thresher.convert.child", "api"])
+@pytest.mark.parametrize(
+    "victim", ["pginstall18", "postgres: io worker", "main work", "thresher.convert.child", "main api"]
+)
 async def test_one_process_killed_is_replaced_and_the_batch_completes(
     server: Served, origin: Origin, victim: str
 ) -> None:

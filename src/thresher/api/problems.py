@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -24,23 +23,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thresher.domain import ids
 from thresher.domain.problem import Problem, ProblemCode
-from thresher.storage.database import DatabaseUnavailable
+from thresher.storage.database import PASSING, DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER = "2"  # seconds; long enough for a database that restarts, short enough for a caller that waits
 
 # A dependency is away or refuses us for the moment: the request itself may be right.
-_UNAVAILABLE = (
-    DatabaseUnavailable,
-    OSError,
-    TimeoutError,
-    StoreError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-)
+_UNAVAILABLE = (DatabaseUnavailable, StoreError, *PASSING)
 
 _BY_STATUS = {
     400: ProblemCode.VALIDATION_ERROR,

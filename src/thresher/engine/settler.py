@@ -15,6 +15,7 @@ import orjson
 
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import ItemState
+from thresher.engine.patience import TRIES, wait_or_give_up
 from thresher.settings import Settings
 from thresher.storage import blobs, database, items
 from thresher.storage.blobs import Blobs, StoreUnusable
@@ -26,7 +27,6 @@ log = logging.getLogger("thresher.settle")
 _MAX_BYTES = 8 * 2**20  # a pack is not made larger than this by waiting for more
 _FLUSHES = 4  # flushes under way at a time, over all batches; more only queue up in PostgreSQL
 _MAX_HELD = 64 * 2**20  # bytes of results not yet written: beyond these nothing new is begun
-_TRIES = 6  # of a flush while the database or the store is away: about 6 seconds in all
 
 # The data of some item does not fit into PostgreSQL, whatever the reason.
 _REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, UnicodeEncodeError, orjson.JSONEncodeError)
@@ -160,12 +160,12 @@ class Settler:
         if not frames:
             return None, settled
         data = b"".join(frames)
-        for attempt in range(_TRIES):
+        for attempt in range(TRIES):
             key = blobs.pack_key(finished[0].claim.batch_public_id)
             try:
                 await self._store.put(key, data)
             except StoreUnusable as error:
-                await _wait_or_give_up(attempt, error)
+                await wait_or_give_up(attempt, error, "settling")
             else:
                 return Pack(key, offset), settled
         raise AssertionError("unreachable: the last try returns or raises")
@@ -177,21 +177,13 @@ class Settler:
         for one, item in zip(finished, settled, strict=True):
             by_shard.setdefault(one.claim.shard, (one.claim, []))[1].append(item)
         work = [Work(claim.shard, claim.lease, mine) for claim, mine in by_shard.values()]
-        for attempt in range(_TRIES):
+        for attempt in range(TRIES):
             try:
                 async with self._pool.acquire() as connection:
                     return (await items.settle(connection, batch, work, pack)).lost
             except database.PASSING as error:
-                await _wait_or_give_up(attempt, error)
+                await wait_or_give_up(attempt, error, "settling")
         raise AssertionError("unreachable: the last try returns or raises")
-
-
-async def _wait_or_give_up(attempt: int, error: Exception) -> None:
-    """Inside an `except`: wait before the next try, or raise what was caught if there is none."""
-    if attempt == _TRIES - 1:
-        raise error
-    log.warning("settling waits: %s", error or type(error).__name__)
-    await asyncio.sleep(0.2 * 2**attempt)
 
 
 def _unstorable(settled: Settled) -> Settled:

@@ -28,6 +28,7 @@ from thresher.domain import url
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import ItemState, Outcome
 from thresher.engine.lease import Lease, LeaseKeeper
+from thresher.engine.patience import TRIES, wait_or_give_up
 from thresher.engine.settler import Settler
 from thresher.engine.shard import Engine, ShardRun
 from thresher.net.fetch import Fetcher
@@ -45,7 +46,6 @@ _POOL = 8  # connections: a few flushes, claims, pauses and renewals at a time
 _SILENCE = 60.0  # seconds without an answer after which the queue's connection is taken for dead, as in the pool
 _RETRY = timedelta(seconds=1)  # before an entry that could not be served is served again
 _CLOSING = 20.0  # seconds beyond `stop_grace` for settling, ending shards and closing connections
-_END_TRIES = 6  # of the transaction that ends a shard: about 6 seconds of a missing database
 
 
 class Worker:
@@ -141,15 +141,12 @@ class Worker:
         return []
 
     async def _end(self, claim: Claim, rests: list[Rest]) -> None:
-        for attempt in range(_END_TRIES):
+        for attempt in range(TRIES):
             try:
                 async with self._pool.acquire() as connection:
                     await shards.end(connection, claim.shard, claim.lease, rests)
             except database.PASSING as error:
-                if attempt == _END_TRIES - 1:
-                    raise
-                log.warning("ending shard %s waits for the database: %s", claim.shard, error or type(error).__name__)
-                await asyncio.sleep(0.2 * 2**attempt)
+                await wait_or_give_up(attempt, error, f"ending shard {claim.shard}")
             else:
                 return
 
