@@ -22,6 +22,7 @@ async def test_a_new_batch_has_every_key_that_clients_require_and_no_other_ident
     assert re.fullmatch(r"batch_[a-z0-9]{12}", batch["id"])
     assert batch.pop("id")
     assert abs(batch.pop("created") - time.time()) < 60
+    assert abs(batch.pop("deadline") - time.time() - 86_400) < 60
     assert batch.pop("start_date") == datetime.datetime.now(datetime.UTC).date().isoformat()
     assert batch == {
         "object": "batch",
@@ -34,6 +35,7 @@ async def test_a_new_batch_has_every_key_that_clients_require_and_no_other_ident
         "metadata": {"n": "1", "yes": "true"},
         "credits_consumed": None,
         "cost_usd": None,
+        "state": "running",
         "outcome": None,
         "counts": {
             "total": 2,
@@ -74,9 +76,9 @@ async def test_a_finished_batch_is_completed_with_its_outcome_and_credits(api: A
 @pytest.mark.parametrize(
     ("body", "stored"),
     [
-        ({"items": [{"url": "https://a.example/"}]}, ("https://a.example/", r"auto_[0-9a-f]{8}")),
+        ({"items": [{"url": "https://a.example/"}]}, ("https://a.example/", r"auto_[0-9a-f]{16}")),
         ({"items": [{"url": "https://a.example", "custom_id": 7}]}, ("https://a.example", "7")),
-        ({"items": [{"url": "http://a.example", "custom_id": ""}]}, ("http://a.example", r"auto_[0-9a-f]{8}")),
+        ({"items": [{"url": "http://a.example", "custom_id": ""}]}, ("http://a.example", r"auto_[0-9a-f]{16}")),
         ({"urls": ["https://a.example/"], "webhook_url": "https://h.example"}, ("https://a.example/", r"auto_.*")),
         ({"items": [{"url": "https://a.example/", "custom_id": "é" * 2048}]}, ("https://a.example/", "é" * 2048)),
         ({"items": [{"url": "https://a.example/", "custom_id": "x", "future": [1]}], "unknown": {}}, (".*", "x")),

@@ -17,6 +17,10 @@ class ProblemCode(StrEnum):
     BATCH_NOT_FOUND = "batch_not_found"
     CONTENT_NOT_FOUND = "content_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    APPEND_CONFLICT = "append_conflict"
+    BATCH_NOT_OPEN = "batch_not_open"
+    BATCH_NOT_DONE = "batch_not_done"
+    BATCH_PURGED = "batch_purged"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     INTERNAL_SERVER_ERROR = "internal_server_error"
@@ -54,6 +58,21 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
     ),
     ProblemCode.METHOD_NOT_ALLOWED: ProblemKind(
         405, "method_not_allowed", "Method Not Allowed", "Use one of the methods in the Allow header."
+    ),
+    ProblemCode.APPEND_CONFLICT: ProblemKind(
+        409, "conflict", "Conflict", "Go on with the item at the position `total`: the ones before it are in the batch."
+    ),
+    ProblemCode.BATCH_NOT_OPEN: ProblemKind(
+        409, "conflict", "Conflict", "Make a batch with `open: true` and append to it before it is started."
+    ),
+    ProblemCode.BATCH_NOT_DONE: ProblemKind(
+        409, "conflict", "Conflict", "Wait until the batch is completed, or cancel it first."
+    ),
+    ProblemCode.BATCH_PURGED: ProblemKind(
+        410,
+        "gone",
+        "Gone",
+        "Fetch the pages again in a new batch; THRESHER_RETENTION says how long results are kept.",
     ),
     ProblemCode.BODY_TOO_LARGE: ProblemKind(
         413,

@@ -107,7 +107,7 @@ class _Reader:
 
 
 def _made_up(taken: Container[str]) -> str:
-    """A custom_id as the SDK makes them. Of 10,000 such ids two are equal once in a hundred requests, hence the look."""
-    while (made := "auto_" + secrets.token_hex(4)) in taken:
+    """A custom_id much as the SDK makes them, longer, so that those of a million items in several requests differ."""
+    while (made := "auto_" + secrets.token_hex(8)) in taken:
         pass
     return made

@@ -1,7 +1,6 @@
 """The routes of the Olostep Batches API, and a cancel beside them. Each one: who asks, what is asked, one look at the database, the reply."""
 
 import asyncio
-import re
 from typing import Annotated, Any
 
 import orjson
@@ -11,6 +10,7 @@ from starlette.responses import Response
 
 from thresher.api.auth import Caller
 from thresher.api.olostep import content, queries, schemas, views
+from thresher.api.olostep.lookup import find_batch, refuse_purged
 from thresher.api.olostep.requests import CreateBatch, read_create
 from thresher.api.openapi import PROBLEMS, json_body
 from thresher.api.state import State, state_of
@@ -28,8 +28,6 @@ router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
 
 # Smaller bodies are read faster than a thread is started.
 _IN_A_THREAD = 64 * 1024
-
-_BATCH_ID = re.compile(r"batch_[a-z0-9]{1,40}")
 
 # Read by hand, so that every client's spelling works; declared for the documentation.
 _Integer = WithJsonSchema({"type": "integer"})
@@ -59,7 +57,7 @@ async def create_batch(request: Request, caller: Caller) -> Response:
 @router.get("/batches/{batch_id}", response_model=schemas.Batch, summary="Where a batch is")
 async def batch_info(request: Request, caller: Caller, batch_id: str) -> Response:
     async with state_of(request).connection() as connection:
-        batch = await _batch(connection, caller, batch_id)
+        batch = await find_batch(connection, caller, batch_id)
     return _json(views.batch_view(batch))
 
 
@@ -67,9 +65,9 @@ async def batch_info(request: Request, caller: Caller, batch_id: str) -> Respons
 async def cancel_batch(request: Request, caller: Caller, batch_id: str) -> Response:
     """Nothing pending is begun after the answer; what is settled stays. A batch that is over is answered as it is."""
     async with state_of(request).connection() as connection:
-        batch = await _batch(connection, caller, batch_id)
+        batch = await find_batch(connection, caller, batch_id)
         await batches.stop(connection, batch.id, Outcome.CANCELLED)
-        batch = await _batch(connection, caller, batch_id)
+        batch = await find_batch(connection, caller, batch_id)
     return _json(views.batch_view(batch))
 
 
@@ -85,7 +83,7 @@ async def batch_items(
     state = state_of(request)
     query = queries.read_items_query(request.query_params, state.settings)
     async with state.snapshot() as connection:
-        batch = await _batch(connection, caller, batch_id)
+        batch = await find_batch(connection, caller, batch_id)
         page = await _page(connection, batch, query)
     name = state.settings.items_object
     view = views.items_view(batch, page, query.status, name, lambda key, ord_: ids.retrieve_id(state.secret, key, ord_))
@@ -126,14 +124,6 @@ def _new_batch(caller: Account, wanted: CreateBatch, state: State) -> NewBatch:
     )
 
 
-async def _batch(connection: Connection, caller: Account, public_id: str) -> Batch:
-    # A path may hold anything, also what PostgreSQL refuses as text.
-    batch = await batches.get(connection, caller.id, public_id) if _BATCH_ID.fullmatch(public_id) else None
-    if batch is None:
-        raise Problem(ProblemCode.BATCH_NOT_FOUND, "Batch not found")
-    return batch
-
-
 async def _page(connection: Connection, batch: Batch, query: queries.ItemsQuery) -> Page:
     if query.status in ("pending", "processing"):
         processing = query.status == "processing"
@@ -149,8 +139,9 @@ async def _settled_item(state: State, caller: Account, public_id: str) -> Item:
     item = None
     if place is not None:
         async with state.snapshot() as connection:
-            batch = await batches.get_by_key(connection, caller.id, place[0])
-            item = await items.get(connection, batch, place[1]) if batch else None
+            if batch := await batches.get_by_key(connection, caller.id, place[0]):
+                refuse_purged(batch)
+                item = await items.get(connection, batch, place[1])
     if item is None:
         raise _no_content("Content not found for the provided retrieve_id")
     if item.state is ItemState.PENDING:

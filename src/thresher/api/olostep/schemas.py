@@ -66,6 +66,8 @@ class Batch(_Schema):
     metadata: Metadata
     credits_consumed: int | None
     cost_usd: float | None
+    state: Literal["open", "running", "stopping", "done"]
+    deadline: int = Field(description="When the batch ends at the latest, in seconds since the epoch.")
     outcome: Literal["all_ok", "partial", "all_failed", "cancelled", "expired"] | None
     counts: Counts
     country: str | None = None

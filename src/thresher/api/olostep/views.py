@@ -38,7 +38,9 @@ def batch_view(batch: Batch) -> dict[str, Any]:
         "metadata": batch.metadata,
         "credits_consumed": batch.billed if done else None,
         "cost_usd": None,
+        "state": batch.state,
         "outcome": batch.outcome if done else None,
+        "deadline": int(batch.deadline_at.timestamp()),
         "counts": counts_view(batch),
     }
     if country := batch.options.get("country"):

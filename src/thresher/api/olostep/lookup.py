@@ -1,0 +1,37 @@
+"""The batch that a path names: the caller's own, or a refusal that gives nothing away; a purged one says what it was."""
+
+import re
+
+from thresher.api.olostep.views import counts_view
+from thresher.domain.problem import Problem, ProblemCode
+from thresher.storage import batches
+from thresher.storage.accounts import Account
+from thresher.storage.batches import Batch
+from thresher.storage.database import Connection
+
+_BATCH_ID = re.compile(r"batch_[a-z0-9]{1,40}")
+
+
+async def find_batch(connection: Connection, caller: Account, public_id: str) -> Batch:
+    """Raises Problem: batch_not_found for an unknown or foreign id, batch_purged with the counts that it ended with."""
+    # A path may hold anything, also what PostgreSQL refuses as text.
+    batch = await batches.get(connection, caller.id, public_id) if _BATCH_ID.fullmatch(public_id) else None
+    if batch is None:
+        raise Problem(ProblemCode.BATCH_NOT_FOUND, "Batch not found")
+    refuse_purged(batch)
+    return batch
+
+
+def refuse_purged(batch: Batch) -> None:
+    """Raises Problem(batch_purged), the tombstone, if the batch is no more."""
+    if batch.purged_at is None:
+        return
+    raise Problem(
+        ProblemCode.BATCH_PURGED,
+        f"This batch and its results were deleted on {batch.purged_at:%Y-%m-%d}.",
+        members={
+            "counts": counts_view(batch),
+            "outcome": batch.outcome,
+            "purged_at": int(batch.purged_at.timestamp()),
+        },
+    )
