@@ -25,9 +25,9 @@ _INSERT_PROGRESS = "INSERT INTO batch_progress (batch_id, account_id, state, tot
 _RESERVE = "INSERT INTO ledger (account_id, batch_id, kind, amount) VALUES ($1, $2, 'reserve', $3)"
 
 _COLUMNS = """
-SELECT b.id, b.public_id, b.account_id, b.face, b.options, b.metadata, b.webhook, b.created_at, b.deadline_at, b.purged_at, b.generation,
+SELECT b.id, b.public_id, b.account_id, b.face, b.options, b.metadata, b.webhook, b.created_at, b.deadline_at, b.generation,
        p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished,
-       p.numbered, p.billed, p.finished_at
+       p.numbered, p.billed, p.finished_at, p.purged_at
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id
 """
 
