@@ -3,12 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
+# The peers of the benchmark have an environment of their own: none of it is ours to depend on.
+PEERS := .venv-bench
+PEERS_STAMP := $(PEERS)/.complete
+URLS ?= 2000
+ROUNDS ?= 3
 # The options keep where packages came from, and where they were locked, out of the lock files.
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check docs lock clean
+.PHONY: help setup run test check bench docs lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,12 +39,21 @@ check: setup ## Check style, types and the floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: setup $(PEERS_STAMP) ## Measure against Scrapy and a bare prototype; CORPUS=DIR URLS=2000 ROUNDS=3
+	$(BIN)/python -m bench.compare $(if $(CORPUS),--corpus $(CORPUS)) --urls $(URLS) --rounds $(ROUNDS)
+
+$(PEERS_STAMP): requirements/bench.lock
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.lock
+	@touch $@
+
 docs: setup ## Write the pages of docs/ that are made from the code
 	$(BIN)/python tools/docs.py
 
 lock: setup ## Lock the newest allowed versions of everything into requirements/
 	$(BIN)/$(COMPILE) --upgrade -o requirements/runtime.lock pyproject.toml
 	$(BIN)/$(COMPILE) --upgrade -o requirements/dev.lock --extra dev pyproject.toml requirements/build.in
+	$(BIN)/$(COMPILE) --upgrade -o requirements/bench.lock requirements/bench.in
 
 clean: ## Remove what setup, test and check have made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
+	rm -rf $(VENV) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
