@@ -80,6 +80,18 @@ class Settings(BaseSettings):
         "list", description="The `object` member of the items reply, for clients that compare it."
     )
 
+    # -- the command line
+    url: str | None = Field(
+        None,
+        description="The server that the batch commands talk to, say `http://server:8080`. Unset: the one that runs on the data dir; if there is none, one is run for as long as the command needs it.",
+    )
+    api_key: str | None = Field(
+        None,
+        validation_alias=AliasChoices("THRESHER_API_KEY", "OLOSTEP_API_KEY", "api_key"),
+        repr=False,
+        description="The API key for the server at `THRESHER_URL`. A server on the data dir needs none from you.",
+    )
+
     # -- limits of a request
     max_items: int = Field(10_000, ge=1, le=1_000_000, description="Items in one create request.")
     max_request_bytes: int = Field(64 * MIB, ge=KIB, description="Bytes in one request body.")
@@ -178,6 +190,15 @@ class Settings(BaseSettings):
         if not value.strip() or not value.isascii() or not value.isprintable():
             raise ValueError("must be one line of printable ASCII, as it goes into a header")
         return value
+
+    @field_validator("url")
+    @classmethod
+    def _base(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/").removesuffix("/v1")
 
     @field_validator("data_dir")
     @classmethod

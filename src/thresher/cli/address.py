@@ -6,6 +6,7 @@ import socket
 from thresher.cli.errors import CommandError
 
 POLL_SECONDS = 0.05
+PATIENCE = 5.0  # /readyz takes up to 3 s when one of its dependencies does not answer
 
 
 def claim_port(host: str, port: int) -> int:
@@ -39,17 +40,27 @@ def reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
 
 
-async def listens(host: str, port: int, seconds: float) -> bool:
-    """Whether somebody accepts connections there, within that time."""
+async def answers(url: str, path: str = "/healthz") -> bool:
+    """Whether the server at that URL says 200 there, within PATIENCE seconds."""
+    from aiohttp import ClientError, ClientSession, ClientTimeout
+
+    try:
+        async with (
+            ClientSession(timeout=ClientTimeout(total=PATIENCE), trust_env=False) as session,
+            session.get(url + path, allow_redirects=False) as answer,
+        ):
+            return answer.status == 200
+    except (ClientError, TimeoutError, ValueError):
+        return False
+
+
+async def ready(url: str, seconds: float) -> bool:
+    """Whether the server at that URL can serve, within that time."""
     try:
         async with asyncio.timeout(seconds):
             while True:
-                try:
-                    _, writer = await asyncio.open_connection(reachable(host), port)
-                except OSError:
-                    await asyncio.sleep(POLL_SECONDS)
-                else:
-                    writer.close()
+                if await answers(url, "/readyz"):
                     return True
+                await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
         return False

@@ -45,7 +45,6 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDirectory = None, 
     from thresher.cli.serve import run
 
     with expected_errors(settings.database_url):
-        check_fetching(settings)
         run(settings)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 from thresher.storage.embedded.child import ended, kill_group, spawn
 
@@ -46,10 +47,14 @@ class Backoff:
 class Supervisor:
     """Runs the children from `run()` until `stop()` or `kill()`, which may be called at any time, from signal handlers."""
 
-    def __init__(self, specs: Sequence[ChildSpec], grace: float) -> None:
-        """`grace`: seconds that children have to end after their stop signal, before they are killed."""
+    def __init__(self, specs: Sequence[ChildSpec], grace: float, output: IO[bytes] | None = None) -> None:
+        """`grace`: seconds that children have to end after their stop signal, before they are killed.
+
+        `output` receives what they print; without it that goes where our own output goes.
+        """
         self._specs = specs
         self._grace = grace
+        self._output = output
         self._stopping = asyncio.Event()
         self._running: dict[str, tuple[ChildSpec, subprocess.Popen[bytes]]] = {}
 
@@ -102,7 +107,7 @@ class Supervisor:
 
     async def _run_once(self, spec: ChildSpec) -> int:
         # SIGKILL at our death: a drain needs the database, which goes down with us; a killed child loses nothing.
-        process = spawn(spec.argv, env=spec.env, death_signal=signal.SIGKILL)
+        process = spawn(spec.argv, env=spec.env, death_signal=signal.SIGKILL, output=self._output)
         self._running[spec.name] = (spec, process)
         try:
             await ended(process)

@@ -4,7 +4,7 @@ It knows nothing of what is stored in it: from `DATABASE_URL` on, an embedded an
 """
 
 from thresher.storage.embedded.datadir import DataDir
-from thresher.storage.embedded.errors import EmbeddedError
+from thresher.storage.embedded.errors import DataDirInUse, EmbeddedError
 from thresher.storage.embedded.server import EmbeddedPostgres
 
-__all__ = ["DataDir", "EmbeddedError", "EmbeddedPostgres"]
+__all__ = ["DataDir", "DataDirInUse", "EmbeddedError", "EmbeddedPostgres"]

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from thresher.storage.embedded.binaries import MAJOR, OsUser
-from thresher.storage.embedded.child import ended_within, spawn
+from thresher.storage.embedded.child import ended_within, kill_group, spawn
 from thresher.storage.embedded.errors import EmbeddedError
 
 ROLE = "thresher"
@@ -100,8 +100,10 @@ async def _initdb(folder: Path, binaries: Path, user: OsUser, log: Path) -> None
         process = spawn(
             argv, env=ENVIRONMENT, death_signal=signal.SIGKILL, cwd=draft, identity=user.identity, output=output
         )
-    if not await ended_within(process, INITDB_SECONDS):
-        process.kill()
+    try:
+        await ended_within(process, INITDB_SECONDS)
+    finally:  # also of a start that was given up
+        kill_group(process)
         process.wait()
     if process.returncode != 0:
         raise EmbeddedError(f"initdb could not make the database in {folder}:\n{tail(log, start)}")

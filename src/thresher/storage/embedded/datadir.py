@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from types import TracebackType
 
-from thresher.storage.embedded.errors import EmbeddedError
+from thresher.storage.embedded.errors import DataDirInUse, EmbeddedError
 
 
 class DataDir:
@@ -23,7 +23,7 @@ class DataDir:
     def open(cls, path: Path) -> "DataDir":
         """Create the folder with mode 0700 if it is missing, and take the lock.
 
-        Raises EmbeddedError if another process holds it, or if the folder is not this user's alone.
+        Raises DataDirInUse if another process holds it, EmbeddedError if the folder is not this user's alone.
         """
         private_folder(path)
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -32,7 +32,7 @@ class DataDir:
         except OSError:
             holder = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(lock)
-            raise EmbeddedError(
+            raise DataDirInUse(
                 f"the data dir {path} is in use by another Thresher (process {holder}). "
                 "Stop that one, or choose another folder with --data-dir."
             ) from None

@@ -1,0 +1,58 @@
+"""The server that a command talks to: the one that was named, the one that runs here, or one of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from thresher.cli import address, runfile
+from thresher.cli.errors import CommandError
+from thresher.cli.runfile import Endpoint
+from thresher.settings import Settings
+from thresher.storage.embedded import DataDirInUse
+
+BUSY_SECONDS = 60.0  # how long another Thresher may take to start or to stop on our data dir
+POLL_SECONDS = 0.2
+
+__all__ = ["Endpoint", "endpoint", "find_endpoint"]
+
+
+async def find_endpoint(settings: Settings) -> Endpoint | None:
+    """The server at THRESHER_URL, else the one that runs on the data dir, else None.
+
+    Raises CommandError with exit code 4 if the key is missing, or the data dir's server is another user's.
+    """
+    if settings.url is not None:
+        if settings.api_key is None:
+            raise CommandError(
+                f"THRESHER_URL names the server {settings.url}, and THRESHER_API_KEY, the key for it, is not set. "
+                "`thresher keys create`, run beside that server, makes one.",
+                code=4,
+            )
+        return Endpoint(settings.url, settings.api_key)
+    note = runfile.read(settings.data_dir)
+    if note is None or not note.writer_lives() or not await address.answers(note.endpoint.url):
+        return None
+    return note.endpoint
+
+
+@asynccontextmanager
+async def endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
+    """What `find_endpoint` finds; else a server of our own, for as long as the block runs (`cli/stack.py`)."""
+    async with AsyncExitStack() as parts:
+        yield await _reach(parts, settings)
+
+
+async def _reach(parts: AsyncExitStack, settings: Settings) -> Endpoint:
+    from thresher.cli.stack import embedded_stack
+
+    deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
+    while True:
+        if (found := await find_endpoint(settings)) is not None:
+            return found
+        try:
+            return await parts.enter_async_context(embedded_stack(settings))
+        except DataDirInUse:
+            # A server that is only starting, or about to be gone; or another command with one of its own.
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(POLL_SECONDS)
