@@ -19,6 +19,7 @@ import thresher
 from thresher.api import ops, problems
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
+from thresher.api.olostep.export import router as export
 from thresher.api.olostep.routes import router as olostep
 from thresher.api.openapi import describe
 from thresher.api.protocol import BoundedProtocol
@@ -63,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.max_request_bytes)
     app.add_middleware(problems.Border, public_url=settings.public_url)
     app.include_router(olostep)
+    app.include_router(export)
     app.include_router(ops.router)
     describe(app)
     return app

@@ -10,7 +10,7 @@ from thresher.api.olostep import schemas
 _REF = "#/components/schemas/{model}"
 
 # Read by hand, so FastAPI does not find them.
-_BODIES: tuple[type[BaseModel], ...] = (schemas.CreateBatch, schemas.Error)
+_BODIES: tuple[type[BaseModel], ...] = (schemas.CreateBatch, schemas.ExportLine, schemas.Error)
 
 
 def _problem(text: str) -> dict[str, Any]:
@@ -26,6 +26,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     500: _problem("An unexpected error, logged under the problem's id."),
     503: _problem("A dependency is away; try again."),
 }
+
+
+def answer_of(model: type[BaseModel], media_type: str, text: str) -> dict[str, Any]:
+    """The answer of a route that writes this form by hand."""
+    return {"description": text, "content": {media_type: {"schema": {"$ref": _REF.format(model=model.__name__)}}}}
 
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class FailureCode(StrEnum):
     DEADLINE = "deadline"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
+    CONTENT_UNAVAILABLE = "content_unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,11 @@ FAILURES: dict[FailureCode, FailureKind] = {
         "Thresher failed at this item; the log has the details under the item's id.",
         True,
         "Retry it; if it stays, please report it.",
+    ),
+    FailureCode.CONTENT_UNAVAILABLE: FailureKind(
+        "The item was completed, and its result can no longer be read from the store.",
+        False,
+        "Fetch the page again in a new batch; look at the blob store: an object is missing or damaged.",
     ),
 }
 

@@ -7,12 +7,25 @@ import asyncio
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
+
+_AT_ONCE = 8  # ranges that one `read_all` has under way
+_GAP = 64 * 1024  # bytes between two ranges that are cheaper to read than to leave out
+
+
+class Span(NamedTuple):
+    """A range of an object, in bytes."""
+
+    key: str
+    offset: int
+    length: int
 
 
 class BlobMissing(Exception):
@@ -65,6 +78,38 @@ class Blobs:
         except (NotFoundError, FileNotFoundError) as error:
             raise BlobMissing(key) from error
 
+    async def read_all(self, spans: Sequence[Span]) -> list[bytes | memoryview | None]:
+        """Many ranges, in their order; None for what is not there (any more). Neighbours are read as one range.
+
+        Holds as many bytes as the spans have together, and the small gaps between them.
+        """
+        found: list[bytes | memoryview | None] = [None] * len(spans)
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def fill(run: list[int]) -> None:
+            first, last = spans[run[0]], spans[run[-1]]
+            async with gate:
+                data = await self._read_there(first.key, first.offset, last.offset + last.length - first.offset)
+            whole = memoryview(data)
+            for place in run:
+                start = spans[place].offset - first.offset
+                if start + spans[place].length <= len(whole):
+                    found[place] = whole[start : start + spans[place].length]
+
+        await asyncio.gather(*(fill(run) for run in _neighbours(spans)))
+        return found
+
+    async def _read_there(self, key: str, offset: int, length: int) -> bytes:
+        """What there is of a range: nothing if the object is missing, less if it is shorter."""
+        try:
+            return await self.read(key, offset, length)
+        except BlobMissing:
+            return b""
+        except BaseError:  # a range that begins behind the end is an error like any other
+            if (await obstore.head_async(self._store, key))["size"] <= offset:
+                return b""
+            raise
+
     def _put_local(self, path: Path, data: bytes) -> None:
         """What obstore does not do: sync. A pack's name is new, so it needs no rename: nobody reads it before the commit."""
         made = _make_folder(path.parent)
@@ -74,6 +119,20 @@ class Blobs:
             os.fsync(file.fileno())
         for folder in (path.parent, *made):
             _sync_folder(folder)
+
+
+def _neighbours(spans: Sequence[Span]) -> list[list[int]]:
+    """The places of the spans, those that lie next to each other in one object together, in the order of the object."""
+    order = sorted(range(len(spans)), key=lambda place: spans[place])
+    runs: list[list[int]] = []
+    for place in order:
+        span = spans[place]
+        before = spans[runs[-1][-1]] if runs else None
+        if before is not None and before.key == span.key and 0 <= span.offset - (before.offset + before.length) <= _GAP:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return runs
 
 
 def pack_key(batch_public_id: str) -> str:

@@ -1,12 +1,13 @@
-"""Items: settled by workers, paged in finish order by readers.
+"""Items: settled by workers, read in finish order or in submit order.
 
 The settle is the only write in an item's life after its submit. It is guarded by the item's state and by the shard's
 lease, so doing it twice, or late, changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import asyncpg
 import orjson
@@ -16,6 +17,8 @@ from thresher.domain.states import BatchState, ItemState, overlay_of
 from thresher.storage import progress
 from thresher.storage.batches import Batch
 from thresher.storage.database import Connection
+
+States: TypeAlias = Collection[ItemState] | None  # some of the finished states; None for all of them
 
 # The leases that still hold, locked so that no takeover comes between this and the commit.
 _LEASES = """
@@ -54,10 +57,10 @@ UPDATE shard SET held = held - r.n FROM unnest($1::bigint[], $2::int[]) AS r (id
 
 _COLUMNS = "ord, ref, custom_id, metadata, state, finish_seq, failure, detail, http, attempts, pack_id, off, len"
 
-# Finished items from a finish number on; $3 narrows to one state, or to all when null.
+# Finished items from a finish number on; $3 narrows to some states, or to all when null.
 _FINISHED = f"""
 SELECT {_COLUMNS} FROM item
-WHERE batch_id = $1 AND finish_seq >= $2 AND ($3::smallint IS NULL OR state = $3)
+WHERE batch_id = $1 AND finish_seq >= $2 AND ($3::smallint[] IS NULL OR state = ANY($3))
 ORDER BY finish_seq LIMIT $4
 """
 
@@ -67,17 +70,18 @@ SELECT {_COLUMNS} FROM item WHERE batch_id = $1 AND finish_seq >= $2 AND state =
 """
 
 # The same of a stopped batch whose last rows the reconciler has not written yet: those follow in submit order, their finish
-# numbers after `numbered`. One statement, so one snapshot: the reconciler may be writing them at this moment.
+# numbers after `numbered`. One statement, so one snapshot: the reconciler may be writing them at this moment. Who has
+# read up to here knows the position $5 of the last one, so that those before it need not be counted again; -1 for none.
 _OVERLAID = f"""
 WITH written AS (
     SELECT {_COLUMNS} FROM item
-    WHERE batch_id = $1 AND finish_seq >= $2 AND ($3::smallint IS NULL OR state = $3)
+    WHERE batch_id = $1 AND finish_seq >= $2 AND ($3::smallint[] IS NULL OR state = ANY($3))
     ORDER BY finish_seq LIMIT $4
 ),
 base AS (SELECT numbered, greatest($2 - numbered - 1, 0) AS skip FROM batch_progress WHERE batch_id = $1),
 unwritten AS (
-    SELECT * FROM item WHERE batch_id = $1 AND state = 0
-    ORDER BY ord LIMIT $4 OFFSET (SELECT skip FROM base)
+    SELECT * FROM item WHERE batch_id = $1 AND state = 0 AND ord > $5
+    ORDER BY ord LIMIT $4 OFFSET (SELECT CASE WHEN $5 < 0 THEN skip ELSE 0 END FROM base)
 )
 SELECT * FROM written
 UNION ALL
@@ -85,6 +89,15 @@ SELECT {_COLUMNS.replace("finish_seq", "base.numbered + base.skip + row_number()
 FROM unwritten, base
 ORDER BY finish_seq LIMIT $4
 """
+
+# Items of a batch that is done, by their positions.
+_SUBMITTED = f"""
+SELECT {_COLUMNS} FROM item
+WHERE batch_id = $1 AND ord >= $2 AND ($3::smallint[] IS NULL OR state = ANY($3))
+ORDER BY ord LIMIT $4
+"""
+
+_PACKS = "SELECT id, key FROM pack WHERE id = ANY($1::bigint[])"
 
 # Unsettled items, by their positions: in a claimed shard (processing) or not (pending).
 _UNSETTLED = f"""
@@ -134,7 +147,9 @@ class Pack:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item as a reader sees it. `seq` is its finish number, None while it is unsettled."""
+    """An item as a reader sees it. `seq` is its finish number, None while its row has none: it is unsettled, or of a
+    stopped batch whose last rows are still to be written, and was not read in finish order.
+    """
 
     ord: int
     ref: str
@@ -240,18 +255,57 @@ async def page_finished(connection: Connection, batch: Batch, state: ItemState |
 
     Stable while the batch runs: a finish number is given once, and later ones come after it.
     """
-    start, overlay = max(cursor, 1), None
-    if batch.numbered < batch.finished and state in (None, _overlay(batch)[0]):
-        overlay = _overlay(batch)
-        rows = await connection.fetch(_OVERLAID, batch.id, start, state, limit + 1)
-    elif state is ItemState.FAILED:
-        rows = await connection.fetch(_FAILED, batch.id, start, limit + 1)
-    else:
-        rows = await connection.fetch(_FINISHED, batch.id, start, state, limit + 1)
-    found = [_item(row, overlay=overlay if row["state"] == ItemState.PENDING else None) for row in rows]
+    rows = await _finished(connection, batch, None if state is None else [state], max(cursor, 1), limit + 1)
+    found = _read(rows, batch)
     count = batch.finished if state is None else _counts(batch)[state]
     following = found[limit].seq if len(found) > limit else None
     return Page(found[:limit], count, following)
+
+
+async def run_finished(
+    connection: Connection, batch: Batch, states: States, cursor: int, limit: int, after: Item | None = None
+) -> list[Item]:
+    """The same items with the keys of their packs; empty at the end. `states` are finished ones, None for all of them.
+
+    `after` is the last item of the run that ended before `cursor`, if there was one: it saves a count.
+    """
+    overlaid = after is not None and after.seq is not None and after.seq > batch.numbered
+    last = after.ord if overlaid and after is not None else -1
+    rows = await _finished(connection, batch, states, max(cursor, 1), limit, last)
+    return _read(rows, batch, await _keys(connection, rows))
+
+
+async def run_submitted(connection: Connection, batch: Batch, states: States, cursor: int, limit: int) -> list[Item]:
+    """Items of a batch that is done in submit order, from the position `cursor` on, with the keys of their packs."""
+    wanted = list(states) if states is not None else None
+    if wanted is not None and _overlay(batch)[0] in wanted:
+        wanted.append(ItemState.PENDING)
+    rows = await connection.fetch(_SUBMITTED, batch.id, cursor, wanted, limit)
+    return _read(rows, batch, await _keys(connection, rows))
+
+
+async def _finished(
+    connection: Connection, batch: Batch, states: States, start: int, limit: int, last: int = -1
+) -> list[asyncpg.Record]:
+    if batch.numbered < batch.finished and (states is None or _overlay(batch)[0] in states):
+        return await connection.fetch(_OVERLAID, batch.id, start, states, limit, last)
+    if states is not None and set(states) == {ItemState.FAILED}:
+        return await connection.fetch(_FAILED, batch.id, start, limit)
+    return await connection.fetch(_FINISHED, batch.id, start, states, limit)
+
+
+async def _keys(connection: Connection, rows: Sequence[asyncpg.Record]) -> dict[int, str]:
+    packs = {row["pack_id"] for row in rows if row["pack_id"] is not None}
+    return {row["id"]: row["key"] for row in await connection.fetch(_PACKS, packs)} if packs else {}
+
+
+def _read(rows: Sequence[asyncpg.Record], batch: Batch, keys: Mapping[int, str] = MappingProxyType({})) -> list[Item]:
+    """Rows as items. What nothing settled is what the end of its batch makes of it."""
+    overlay = _overlay(batch)
+    return [
+        _item(row, overlay=overlay if row["state"] == ItemState.PENDING else None, key=keys.get(row["pack_id"]))
+        for row in rows
+    ]
 
 
 async def page_unsettled(connection: Connection, batch: Batch, *, processing: bool, cursor: int, limit: int) -> Page:
@@ -270,7 +324,7 @@ async def get(connection: Connection, batch: Batch, ord_: int) -> Item | None:
     if row is None:
         return None
     if row["state"] == ItemState.PENDING and batch.state is BatchState.DONE:
-        return _item(row, seq=-1, overlay=_overlay(batch))
+        return _item(row, overlay=_overlay(batch))
     return _item(row, key=row["key"])
 
 
@@ -292,7 +346,6 @@ def _counts(batch: Batch) -> dict[ItemState, int]:
 def _item(
     row: asyncpg.Record,
     *,
-    seq: int | None = None,
     overlay: tuple[ItemState, FailureCode] | None = None,
     key: str | None = None,
 ) -> Item:
@@ -307,7 +360,7 @@ def _item(
         row["custom_id"],
         row["metadata"],
         state,
-        row["finish_seq"] if seq is None else seq,
+        row["finish_seq"],
         failure,
         detail,
         row["http"],

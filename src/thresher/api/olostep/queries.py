@@ -1,6 +1,7 @@
 """The query strings of the Olostep face, in every spelling that its clients use. Pure functions of the query."""
 
 import re
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -23,7 +24,12 @@ STATUSES: dict[str, ItemState | None] = {
     "cancelled": ItemState.CANCELLED,
 }
 
+FINISHED = tuple(name for name, state in STATUSES.items() if state not in (None, ItemState.PENDING))
+
 FORMATS = ("html", "markdown", "text", "json")
+EXPORTED = ("markdown", "links", "html", "text", "json")  # what a line of an export can carry, in its order
+EXPORT_FORMS = ("jsonl",)
+ORDERS = ("finished", "submitted")
 # Known to clients, never made here: taken, and answered with nothing.
 _OTHER_FORMATS = ("screenshot", "raw_pdf", "links", "links_on_page", "page_metadata", "parsed_content", "llm_extract")
 
@@ -37,6 +43,17 @@ class ItemsQuery:
     limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class ExportQuery:
+    """What to export: `states` None for all finished ones, `cursor` 0 for the start, `limit` None for no end."""
+
+    states: frozenset[ItemState] | None
+    formats: frozenset[str]
+    submitted: bool
+    cursor: int
+    limit: int | None
+
+
 def read_items_query(query: QueryParams, settings: Settings) -> ItemsQuery:
     """Raises Problem(validation_error). An empty parameter counts as absent: SDKs send a bare `?`."""
     status = query.get("status") or None
@@ -48,13 +65,23 @@ def read_items_query(query: QueryParams, settings: Settings) -> ItemsQuery:
     return ItemsQuery(status, min(cursor, _MOST), min(limit, settings.max_page))
 
 
+def read_export_query(query: QueryParams) -> ExportQuery:
+    """Raises Problem(validation_error), naming the parameter and what it can be. An empty one counts as absent."""
+    _one_of(query, "format", EXPORT_FORMS)
+    states = frozenset(state for name in _listed(query, "status", FINISHED) if (state := STATUSES[name]) is not None)
+    formats = frozenset(_listed(query, "formats", EXPORTED, _OTHER_FORMATS))
+    return ExportQuery(
+        states or None,
+        (formats | {"links"} if "links_on_page" in formats else formats) or frozenset({"markdown", "links"}),
+        _one_of(query, "order", ORDERS) == "submitted",
+        min(_integer(query, "cursor", 0, least=0), _MOST),
+        _integer(query, "limit", 0, least=1) or None,
+    )
+
+
 def read_formats(query: QueryParams) -> frozenset[str]:
     """The formats asked for: repeated, `formats[]=`, with commas, as a JSON array, or one; absent or empty is all."""
-    named = [name for text in (*query.getlist("formats"), *query.getlist("formats[]")) for name in _names(text)]
-    for name in named:
-        if name not in FORMATS and name not in _OTHER_FORMATS:
-            raise _refused("formats", f"Unknown format {name[:40]!r}; formats are {', '.join(FORMATS)}")
-    return frozenset(named or FORMATS)
+    return frozenset(_listed(query, "formats", FORMATS, _OTHER_FORMATS) or FORMATS)
 
 
 def read_retrieve_id(query: QueryParams) -> str:
@@ -65,14 +92,31 @@ def read_retrieve_id(query: QueryParams) -> str:
     return text
 
 
-def _names(text: str) -> list[str]:
+def _listed(query: QueryParams, field: str, known: Sequence[str], others: Container[str] = ()) -> list[str]:
+    """The names in a parameter that is a list, in every spelling; `others` are taken as well, and not advertised."""
+    named = [name for text in (*query.getlist(field), *query.getlist(f"{field}[]")) for name in _names(field, text)]
+    for name in named:
+        if name not in known and name not in others:
+            raise _refused(field, f"Unknown {name[:40]!r} in {field}; there are {', '.join(known)}")
+    return named
+
+
+def _one_of(query: QueryParams, field: str, known: Sequence[str]) -> str:
+    """One of a few names; the first of them when there is none."""
+    name = (query.get(field) or "").strip().lower() or known[0]
+    if name not in known:
+        raise _refused(field, f"Unknown {field} {name[:40]!r}; there is {' and '.join(known)}")
+    return name
+
+
+def _names(field: str, text: str) -> list[str]:
     if text.lstrip().startswith("["):
         try:
             value = orjson.loads(text)
         except ValueError:
-            raise _refused("formats", "formats looks like a JSON array and is not valid JSON") from None
+            raise _refused(field, f"{field} looks like a JSON array and is not valid JSON") from None
         if not all(isinstance(name, str) for name in value):
-            raise _refused("formats", "formats must be an array of strings")
+            raise _refused(field, f"{field} must be an array of strings")
     else:
         value = text.split(",")
     return [name for part in value if (name := part.strip().lower())]

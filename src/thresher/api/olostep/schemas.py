@@ -120,6 +120,27 @@ class Content(_Schema):
     error: ItemError | None = None
 
 
+class ExportLine(_Schema):
+    """One finished item. Contents that were not asked for are absent; those that there are not are null."""
+
+    cursor: int = Field(description="For the export that goes on after this line.")
+    custom_id: str
+    url: str
+    final_url: str | None = Field(description="After redirects.")
+    status: Literal["completed", "failed", "skipped", "cancelled"]
+    http_status: int | None
+    title: str | None
+    markdown: str | None = None
+    links: list[str] | None = None
+    html: str | None = None
+    text: str | None = None
+    json_content: str | None = Field(None, alias="json")
+    error: ItemError | None
+    attempts: int
+    retrieve_id: str
+    metadata: Metadata | None = None
+
+
 class Error(_Schema):
     """RFC 9457 problem details."""
 

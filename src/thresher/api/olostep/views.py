@@ -6,7 +6,7 @@ Every key that an official client requires is there, and none that makes one fai
 from collections.abc import Callable
 from typing import Any
 
-from thresher.domain.failure import FAILURES
+from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import BatchState, ItemState
 from thresher.storage.batches import Batch
 from thresher.storage.items import Item, Page
@@ -101,10 +101,10 @@ def error_view(item: Item) -> dict[str, Any] | None:
     """Why an item has no result, with what can be done about it; None when it has not failed."""
     if item.failure is None or item.state not in (ItemState.FAILED, ItemState.CANCELLED):
         return None
-    kind = FAILURES[item.failure]
-    return {
-        "code": item.failure,
-        "message": item.detail or kind.meaning,
-        "retryable": kind.retryable,
-        "remedy": kind.remedy,
-    }
+    return failure_view(item.failure, item.detail)
+
+
+def failure_view(code: FailureCode, detail: str | None = None) -> dict[str, Any]:
+    """A failure as clients see it; without particulars it is told by its meaning."""
+    kind = FAILURES[code]
+    return {"code": code, "message": detail or kind.meaning, "retryable": kind.retryable, "remedy": kind.remedy}

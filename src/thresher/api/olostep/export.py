@@ -1,0 +1,90 @@
+"""GET /v1/batches/{id}/export: all results of a batch in one answer, line by line, from any line on."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import WithJsonSchema
+from starlette.responses import Response
+
+from thresher.api.auth import Caller
+from thresher.api.olostep import queries, schemas
+from thresher.api.olostep.lines import Lines
+from thresher.api.olostep.lookup import find_batch
+from thresher.api.olostep.runs import Run, runs
+from thresher.api.openapi import PROBLEMS, answer_of
+from thresher.api.state import State, state_of
+from thresher.api.streaming import Stream, begun
+from thresher.domain import ids
+from thresher.domain.problem import Problem, ProblemCode
+from thresher.domain.states import BatchState
+from thresher.storage.batches import Batch
+
+router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
+
+CHUNK = 256 * 1024  # bytes of lines that are made in one go, and sent on at once
+NDJSON = "application/x-ndjson"
+
+
+# Read by hand, so that every client's spelling works; declared for the documentation.
+def _one_of(names: Sequence[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": list(names)})
+
+
+def _some_of(names: Sequence[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(names)}})
+
+
+_Integer = WithJsonSchema({"type": "integer"})
+_Names = Annotated[list[str] | None, Query()]
+
+
+@router.get(
+    "/batches/{batch_id}/export",
+    response_class=Response,
+    responses={200: answer_of(schemas.ExportLine, NDJSON, "One object a line.")},
+    summary="All results of a batch, line by line",
+)
+async def export_batch(
+    request: Request,
+    caller: Caller,
+    batch_id: str,
+    form: Annotated[str | None, Query(alias="format"), _one_of(queries.EXPORT_FORMS)] = None,
+    status: Annotated[_Names, Query(description="Absent: all finished items."), _some_of(queries.FINISHED)] = None,
+    formats: Annotated[_Names, Query(description="Absent: markdown and links."), _some_of(queries.EXPORTED)] = None,
+    order: Annotated[str | None, Query(description="Absent: finished."), _one_of(queries.ORDERS)] = None,
+    cursor: Annotated[str | None, Query(description="Of the last line that is there already."), _Integer] = None,
+    limit: Annotated[str | None, Query(description="Lines at most; absent: all."), _Integer] = None,
+) -> Response:
+    """Items in the order in which they finished, or, of a batch that is done, in which they were submitted."""
+    state = state_of(request)
+    query = queries.read_export_query(request.query_params)
+    async with state.connection() as connection:
+        batch = await find_batch(connection, caller, batch_id)
+    if query.submitted and batch.state is not BatchState.DONE:
+        raise Problem(ProblemCode.BATCH_NOT_DONE, "Items can be exported in submit order when the batch is done.")
+    return Stream(await begun(_chunks(state, batch, query)), NDJSON, {})
+
+
+async def _chunks(state: State, batch: Batch, query: queries.ExportQuery) -> AsyncGenerator[bytes]:
+    lines = Lines(batch.id, query.formats, partial(ids.retrieve_id, state.secret), state.settings.max_decoded_bytes)
+    async with aclosing(runs(state, batch, query)) as found:
+        async for run in found:
+            place = 0
+            while place < len(run.items):
+                chunk, place = await asyncio.to_thread(_write, lines, run, place)
+                yield chunk
+
+
+def _write(lines: Lines, run: Run, place: int) -> tuple[bytes, int]:
+    """Lines from a place in the run on, until they are a chunk; and the place behind them."""
+    made: list[bytes] = []
+    size = 0
+    while place < len(run.items) and size < CHUNK:
+        made.append(lines.line(run.items[place], run.cursors[place], run.frames[place]))
+        size += len(made[-1])
+        place += 1
+    return b"".join(made), place
