@@ -261,3 +261,39 @@ def test_every_command_has_a_help_and_the_version_is_the_packages() -> None:
     for command in ("serve", "api", "work", "migrate"):
         assert "Example" in run(command, "--help").stdout
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", run("version").stdout)
+    assert json.loads(run("version", "--json").stdout)["version"] == run("version").stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("version", "--jsom", "--json"), "No such option: --jsom"),
+        (("versions", "--json"), "No such command 'versions'"),
+        (("keys", "list", "--json", "--data-dir", __file__), "there is no database in"),
+    ],
+)
+def test_with_json_every_error_is_an_object(arguments: tuple[str, ...], said: str) -> None:
+    result = run(*arguments)
+    error = json.loads(result.stderr)["error"]
+    assert said in error["message"]
+    assert error["exit_code"] == result.returncode != 0
+    assert result.stdout == ""
+
+
+def test_bash_completes_commands_once_it_is_told_to(room: Path) -> None:
+    room.joinpath(".bashrc").write_text("# mine")
+    program = Path(sys.executable).with_name("thresher")
+    env = environment(HOME=str(room), PATH=f"{program.parent}:{os.environ['PATH']}")
+    installed = subprocess.run([program, "--install-completion", "bash"], env=env, capture_output=True, check=True)
+    assert str(room / ".bash_completions" / "thresher.sh") in installed.stdout.decode()
+    assert room.joinpath(".bashrc").read_text().startswith("# mine\n")
+    script = """
+        . "$HOME/.bashrc"
+        COMP_WORDS=(thresher se) COMP_CWORD=1
+        _thresher_completion thresher
+        echo "${COMPREPLY[@]}"
+    """
+    completed = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, check=True)
+    assert completed.stdout.split() == ["serve"]
+    shown = subprocess.run([program, "--show-completion", "bash"], env=env, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == (room / ".bash_completions" / "thresher.sh").read_text().strip()

@@ -1,8 +1,10 @@
 """How a command fails: one readable line on standard error and an exit code, never a traceback for what is expected.
 
-Exit code 2: what was asked for makes no sense (a setting, a flag). Exit code 1: it does, but it did not work.
+Exit code 2: what was asked for makes no sense (a setting, a flag). Exit code 1: it does, but it did not work. The other
+codes are in docs/cli.md.
 """
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -17,6 +19,9 @@ from thresher.storage.blobs import StoreUnusable
 from thresher.storage.database import DatabaseUnavailable
 from thresher.storage.embedded import EmbeddedError
 
+# Whether errors are JSON, `{"error": {"message", "exit_code"}}`; set once, by cli/main.py, for the whole process.
+as_json = False
+
 
 class CommandError(Exception):
     """An expected failure. `str()` says what is wrong and what to do next; `code` is the exit code."""
@@ -28,7 +33,8 @@ class CommandError(Exception):
 
 def fail(message: str, code: int) -> NoReturn:
     """Print the message to standard error and exit."""
-    print(f"thresher: {message}", file=sys.stderr, flush=True)
+    line = json.dumps({"error": {"message": message, "exit_code": code}}) if as_json else f"thresher: {message}"
+    print(line, file=sys.stderr, flush=True)
     raise SystemExit(code)
 
 

@@ -4,17 +4,19 @@ What a command needs is imported when it runs, so that `--help` is quick and a w
 """
 
 import asyncio
+import json
 import logging
 import os
+import platform
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from thresher import __version__
+from thresher.cli import errors, keys
 from thresher.cli.errors import expected_errors, load_settings, need_database
-from thresher.cli.preflight import check_fetching, check_migrated
+from thresher.cli.options import DataDirectory, Json
 from thresher.settings import Settings
 
 app = typer.Typer(
@@ -22,14 +24,14 @@ app = typer.Typer(
     help="A self-hosted batch engine: URLs in, markdown, HTML, text, links and the fate of every item out.",
     epilog="Settings are THRESHER_<NAME> in the environment, or a TOML file named by THRESHER_CONFIG; flags come first.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
+app.add_typer(keys.app)
+
 Host = Annotated[str | None, typer.Option(help="Address to listen on. 127.0.0.1 unless set; opening it is a decision.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. 8080 unless set.")]
-DataDirectory = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the database and of the results.")]
 Workers = Annotated[int | None, typer.Option(help="Worker processes. One per core unless set.")]
 
 
@@ -67,6 +69,8 @@ def work() -> None:
     _log(settings)
     with expected_errors(settings.database_url):
         database_url = need_database(settings)
+        from thresher.cli.preflight import check_fetching, check_migrated
+
         check_fetching(settings)
         asyncio.run(check_migrated(database_url))
         from thresher.engine.worker import run
@@ -94,9 +98,10 @@ def migrate() -> None:
 
 
 @app.command()
-def version() -> None:
+def version(as_json: Json = False) -> None:
     """Print the version."""
-    typer.echo(__version__)
+    facts = {"version": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    typer.echo(json.dumps(facts) if as_json else __version__)
 
 
 def _log(settings: Settings) -> None:
@@ -111,7 +116,11 @@ def main() -> None:
     """The entry point of `thresher` and of `python -m thresher.cli.main`."""
     # Before anything is made: no file and no socket of ours is for other users.
     os.umask(0o077)
-    app()
+    errors.as_json = "--json" in sys.argv[1:]
+    try:
+        sys.exit(app(standalone_mode=not errors.as_json))
+    except typer.TyperException as error:  # how a command line that cannot be understood ends in the other mode
+        errors.fail(error.format_message(), error.exit_code)
 
 
 if __name__ == "__main__":

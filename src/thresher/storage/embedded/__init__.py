@@ -5,6 +5,6 @@ It knows nothing of what is stored in it: from `DATABASE_URL` on, an embedded an
 
 from thresher.storage.embedded.datadir import DataDir
 from thresher.storage.embedded.errors import DataDirInUse, EmbeddedError
-from thresher.storage.embedded.server import EmbeddedPostgres
+from thresher.storage.embedded.server import EmbeddedPostgres, url_of_running
 
-__all__ = ["DataDir", "DataDirInUse", "EmbeddedError", "EmbeddedPostgres"]
+__all__ = ["DataDir", "DataDirInUse", "EmbeddedError", "EmbeddedPostgres", "url_of_running"]

@@ -47,7 +47,7 @@ class EmbeddedPostgres:
     def _url(self, database: str) -> str:
         if self._reached is None:
             raise RuntimeError("the embedded PostgreSQL has not been started")
-        return f"postgresql://{cluster.ROLE}@/{database}?host={quote(os.fsencode(self._reached), safe='')}&port=5432"
+        return _dsn(self._reached, database)
 
     async def start(self) -> None:
         """Return when it accepts connections and the database exists; also the way to restart it after a crash.
@@ -152,3 +152,13 @@ class EmbeddedPostgres:
         if self._hold is not None:
             self._hold.close()
             self._hold = None
+
+
+def url_of_running(data_dir: Path) -> str | None:
+    """The DSN of the PostgreSQL that another process of this user runs in the data dir, or None if none listens there."""
+    folder = data_dir / "postgres"
+    return _dsn(socketdir.reach(folder), cluster.ROLE) if (folder / socketdir.NAME).exists() else None
+
+
+def _dsn(reached: Path, database: str) -> str:
+    return f"postgresql://{cluster.ROLE}@/{database}?host={quote(os.fsencode(reached), safe='')}&port=5432"

@@ -1,0 +1,152 @@
+"""`thresher keys`: API keys made, listed and revoked by the operator, in the database. It never shows a key twice."""
+
+import json
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from thresher.cli.errors import CommandError, expected_errors, load_settings
+from thresher.cli.options import DataDirectory, Json
+
+if TYPE_CHECKING:
+    from thresher.storage.accounts import Key
+    from thresher.storage.database import Connection
+
+Result = TypeVar("Result")
+
+NOT_FOUND = 5
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+LONGEST = timedelta(days=36_500)
+
+app = typer.Typer(
+    name="keys",
+    help="Make, list and revoke API keys.\n\nIt works on the database: DATABASE_URL, or that of the data dir, also while a server runs there.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Name = Annotated[str, typer.Option(help="What the key is for, as the list will show it.")]
+Expires = Annotated[str | None, typer.Option(help="How long it is good for: 45m, 12h, 30d, 8w. For good unless set.")]
+All = Annotated[bool, typer.Option("--all", help="Show also the keys that running servers made for local commands.")]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, 8 hex digits, as `thresher keys list` has it.")]
+
+
+@app.command(epilog="Example: thresher keys create --name crawler --expires 30d > crawler.key")
+def create(name: Name = "key", expires: Expires = None, data_dir: DataDirectory = None, as_json: Json = False) -> None:
+    """Make an API key.
+
+    It is printed alone on standard output, and never shown again.
+    """
+    from thresher.domain import ids
+    from thresher.storage import accounts
+
+    key, lifetime = ids.api_key(), _lifetime(expires)
+    if not name.strip() or not name.isprintable() or len(name) > 100:
+        raise typer.BadParameter("up to 100 printable characters", param_hint="--name")
+
+    async def make(connection: "Connection") -> "Key":
+        try:
+            return await accounts.create_key(connection, key, name, lifetime)
+        except ValueError as error:
+            raise CommandError(f"--name: {error}", code=2) from error
+
+    made = _with_database(make, data_dir, make=True)
+    if as_json:
+        print(json.dumps({**_plain(made), "key": key}))
+        return
+    end = "does not expire" if made.expires_at is None else f"expires {_day(made.expires_at)}"
+    print(f"The key {made.id} ({made.name}), shown only now; it {end}:", file=sys.stderr)
+    print(key)
+
+
+@app.command("list")
+def list_(show_all: All = False, data_dir: DataDirectory = None, as_json: Json = False) -> None:
+    """List the API keys.
+
+    Those that are revoked or expired too; never the keys themselves.
+    """
+    from thresher.storage import accounts
+
+    found = _with_database(lambda connection: accounts.list_keys(connection, local=show_all), data_dir)
+    if as_json:
+        print(json.dumps([_plain(key) for key in found]))
+    elif found:
+        _print_table(found)
+    else:
+        print("There are no keys. `thresher keys create` makes one.", file=sys.stderr)
+
+
+@app.command(epilog="Example: thresher keys revoke 1f0c9a2b")
+def revoke(key_id: KeyId, data_dir: DataDirectory = None, as_json: Json = False) -> None:
+    """Revoke an API key.
+
+    Within five seconds no server takes it any more.
+    """
+    from thresher.storage import accounts
+
+    async def end(connection: "Connection") -> "Key":
+        if (key := await accounts.revoke_key(connection, key_id.lower())) is None:
+            raise CommandError(f"there is no key with the id {key_id}. `thresher keys list` shows them.", NOT_FOUND)
+        return key
+
+    ended = _with_database(end, data_dir)
+    if as_json:
+        print(json.dumps(_plain(ended)))
+    else:
+        print(f"The key {ended.id} ({ended.name}) is revoked.", file=sys.stderr)
+
+
+def _with_database(
+    work: "Callable[[Connection], Awaitable[Result]]", data_dir: DataDirectory, *, make: bool = False
+) -> Result:
+    from thresher.cli import signals
+    from thresher.cli.database import operators_connection
+
+    settings = load_settings(data_dir=data_dir)
+
+    async def main() -> Result:
+        async with operators_connection(settings, make=make) as connection:
+            return await work(connection)
+
+    with expected_errors(settings.database_url):
+        return signals.run(main())
+
+
+def _lifetime(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,8})([smhdw])", text)
+    lifetime = timedelta(**{UNITS[match[2]]: int(match[1])}) if match else timedelta.max
+    if lifetime > LONGEST:
+        raise typer.BadParameter("a time like 45m, 12h, 30d or 8w, up to a hundred years", param_hint="--expires")
+    return lifetime
+
+
+def _plain(key: "Key") -> dict[str, Any]:
+    """For JSON: times in seconds since the epoch, as in the API."""
+    times = {"created": key.created_at, "expires": key.expires_at, "revoked": key.revoked_at}
+    seconds = {name: None if time is None else int(time.timestamp()) for name, time in times.items()}
+    return {"id": key.id, "name": key.name, **seconds}
+
+
+def _print_table(found: "list[Key]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 1000  # whoever reads a pipe wants one line a key, and no key is cut
+    table = Table("id", "name", "created", "expires", "revoked", box=None, pad_edge=False)
+    for key in found:
+        times = (_day(time) for time in (key.created_at, key.expires_at, key.revoked_at))
+        table.add_row(key.id, Text(key.name), *times)
+    console.print(table)
+
+
+def _day(time: datetime | None) -> str:
+    return "-" if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
