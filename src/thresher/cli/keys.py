@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from thresher.cli import table
 from thresher.cli.errors import CommandError, expected_errors, load_settings
 from thresher.cli.options import DataDirectory, Json
 
@@ -75,7 +76,7 @@ def list_(show_all: All = False, data_dir: DataDirectory = None, as_json: Json =
     if as_json:
         print(json.dumps([_plain(key) for key in found]))
     elif found:
-        _print_table(found)
+        table.write([_row(key) for key in found], ("id", "name", "created", "expires", "revoked"))
     else:
         print("There are no keys. `thresher keys create` makes one.", file=sys.stderr)
 
@@ -133,19 +134,8 @@ def _plain(key: "Key") -> dict[str, Any]:
     return {"id": key.id, "name": key.name, **seconds}
 
 
-def _print_table(found: "list[Key]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    if not console.is_terminal:
-        console.width = 1000  # whoever reads a pipe wants one line a key, and no key is cut
-    table = Table("id", "name", "created", "expires", "revoked", box=None, pad_edge=False)
-    for key in found:
-        times = (_day(time) for time in (key.created_at, key.expires_at, key.revoked_at))
-        table.add_row(key.id, Text(key.name), *times)
-    console.print(table)
+def _row(key: "Key") -> list[str]:
+    return [key.id, key.name, *(_day(time) for time in (key.created_at, key.expires_at, key.revoked_at))]
 
 
 def _day(time: datetime | None) -> str:

@@ -97,6 +97,22 @@ def migrate() -> None:
         typer.echo(key)
 
 
+@app.command(epilog="Example: thresher doctor --json")
+def doctor(data_dir: DataDirectory = None, as_json: Json = False) -> None:
+    """Look at what Thresher needs, and say what is missing.
+
+    The exit code is 1 if something necessary is missing.
+    """
+    settings = load_settings(data_dir=data_dir)
+    from thresher.cli import signals
+    from thresher.cli.doctor import report
+
+    with expected_errors(settings.database_url):
+        findings = signals.run(report.examine(settings))
+    (report.show_json if as_json else report.show)(findings)
+    raise typer.Exit(0 if report.healthy(findings) else 1)
+
+
 @app.command()
 def version(as_json: Json = False) -> None:
     """Print the version."""

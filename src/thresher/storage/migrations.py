@@ -49,8 +49,20 @@ async def migrate(database_url: str) -> None:
         await connection.close()  # which releases the lock
 
 
+async def lacking(connection: Connection) -> list[str]:
+    """The names of the migrations of this release that the database has not had. It changes nothing."""
+    if await connection.fetchval("SELECT to_regclass('schema_migration')") is None:
+        return [migration.name for migration in available()]
+    applied = await _applied(connection)
+    return [migration.name for migration in available() if migration.version not in applied]
+
+
+async def _applied(connection: Connection) -> set[int]:
+    return {row["version"] for row in await connection.fetch("SELECT version FROM schema_migration")}
+
+
 async def _apply_missing(connection: Connection) -> None:
-    applied = {row["version"] for row in await connection.fetch("SELECT version FROM schema_migration")}
+    applied = await _applied(connection)
     for migration in available():
         if migration.version in applied:
             continue
