@@ -98,7 +98,9 @@ async def test_a_name_that_is_no_setting_is_told_with_what_it_may_mean(room: Pat
     (room / "settings.toml").write_text("fetch_alow = []\nport = 0\n")
     checks = await doctor(room, code=0, THRESHER_WORKRES="3", THRESHER_CONFIG=str(room / "settings.toml"))
     assert checks["settings"]["state"] == "warning"
-    assert checks["settings"]["found"] == "not a setting: THRESHER_WORKRES (THRESHER_WORKERS?), fetch_alow (fetch_allow?)"
+    assert (
+        checks["settings"]["found"] == "not a setting: THRESHER_WORKRES (THRESHER_WORKERS?), fetch_alow (fetch_allow?)"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may not run PostgreSQL itself")
