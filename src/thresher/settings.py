@@ -93,7 +93,10 @@ class Settings(BaseSettings):
     )
 
     # -- limits of a request
-    max_items: int = Field(10_000, ge=1, le=1_000_000, description="Items in one create request.")
+    max_items: int = Field(10_000, ge=1, le=1_000_000, description="Items in one JSON request.")
+    max_batch_items: int = Field(
+        1_000_000, ge=1, le=100_000_000, description="Items in one batch, however many requests bring them."
+    )
     max_request_bytes: int = Field(64 * MIB, ge=KIB, description="Bytes in one request body.")
     max_url_bytes: int = Field(8 * KIB, ge=256, description="Bytes in one URL.")
     max_custom_id_bytes: int = Field(4096, ge=1, description="Bytes in one custom_id.")
@@ -147,7 +150,11 @@ class Settings(BaseSettings):
     # -- the life of a batch
     retries: int = Field(3, ge=0, le=10, description="Further attempts after a failure that a retry can help.")
     item_timeout: float = Field(600.0, gt=0, description="Seconds from an item's first dispatch to its forced end.")
-    batch_timeout: float = Field(86_400.0, gt=0, description="Seconds from a batch's creation to its forced end.")
+    batch_timeout: float = Field(
+        86_400.0,
+        gt=0,
+        description="Seconds from a batch's creation, of an open one from its start, to its forced end; a request may ask for fewer.",
+    )
     shard_size: int = Field(
         100,
         ge=1,

@@ -14,6 +14,9 @@ ROUTES = [
     ("POST", "/v1/batches"),
     ("GET", "/v1/batches/batch_x"),
     ("GET", "/v1/batches/batch_x/items"),
+    ("GET", "/v1/batches/recent"),
+    ("POST", "/v1/batches/batch_x/items"),
+    ("POST", "/v1/batches/batch_x/start"),
     ("POST", "/v1/batches/batch_x/cancel"),
     ("GET", "/v1/retrieve"),
 ]

@@ -12,11 +12,12 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 from thresher.domain.failure import FailureCode
 from thresher.domain.states import ItemState
 from thresher.storage import batches, blobs, items, queue, shards
-from thresher.storage.batches import Batch, NewBatch, NewItem
+from thresher.storage.batches import Batch
 from thresher.storage.database import Connection
 from thresher.storage.items import Pack, Result, Settled, Work
 from thresher.storage.reconcile import Limits
 from thresher.storage.shards import Claim, Rest
+from thresher.storage.submit import NewBatch, NewItem, append, create
 
 # Everything that the reconciler finds is old enough to be repaired, and nothing is late unless a test says so.
 LIMITS = Limits(
@@ -39,16 +40,29 @@ async def new_account(connection: Connection, name: str = "someone") -> int:
     return key
 
 
-def new_items(buckets: Iterable[int]) -> list[NewItem]:
-    """An item in each of these buckets, in this order."""
-    return [NewItem(f"https://host{b}.example/{n}", b, f"c{n}") for n, b in enumerate(buckets)]
+def new_items(buckets: Iterable[int], position: int = 0) -> list[NewItem]:
+    """An item in each of these buckets, in this order, from a position of the batch on."""
+    return [NewItem(f"https://host{b}.example/{n}", b, f"c{n}") for n, b in enumerate(buckets, position)]
 
 
 async def submit(
-    connection: Connection, account: int, buckets: Iterable[int], *, shard_size: int = 3, lifetime: float = 3600.0
+    connection: Connection,
+    account: int,
+    buckets: Iterable[int],
+    *,
+    shard_size: int = 3,
+    lifetime: float = 3600.0,
+    stays_open: bool = False,
 ) -> Batch:
-    new = NewBatch(account, "olostep", new_items(buckets), lifetime, shard_size, {"formats": ["markdown"]}, {"k": "v"})
-    return await batches.create(connection, new)
+    options = {"formats": ["markdown"]}
+    new = NewBatch(account, "olostep", new_items(buckets), lifetime, shard_size, options, {"k": "v"}, open=stays_open)
+    return await create(connection, new)
+
+
+async def add(connection: Connection, batch: Batch, buckets: Sequence[int]) -> int:
+    """Append an item in each of these buckets to an open batch, as its only caller."""
+    total = (await reread(connection, batch)).total
+    return await append(connection, batch.id, new_items(buckets, total), limit=10**6, offset=total)
 
 
 async def reread(connection: Connection, batch: Batch) -> Batch:

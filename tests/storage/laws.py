@@ -45,7 +45,16 @@ LAWS = {
     "a batch is stopping only while something is in hand": """
         SELECT * FROM batch_progress WHERE state = 'stopping' AND processing = 0""",
     "a batch with nothing left to do is done": """
-        SELECT * FROM batch_progress WHERE state <> 'done' AND finished = total""",
+        SELECT * FROM batch_progress WHERE state IN ('running', 'stopping') AND finished = total""",
+    "nothing of an open batch is begun": """
+        SELECT p.* FROM batch_progress p WHERE p.state = 'open'
+        AND (p.finished + p.processing > 0 OR EXISTS (SELECT FROM shard s WHERE s.batch_id = p.batch_id))""",
+    "the positions of a batch's items have no gap": """
+        SELECT p.batch_id FROM batch_progress p JOIN item i ON i.batch_id = p.batch_id
+        GROUP BY p.batch_id, p.total HAVING count(*) <> p.total OR min(i.ord) <> 0 OR max(i.ord) <> p.total - 1""",
+    "what is reserved is what was submitted": """
+        SELECT p.batch_id FROM batch_progress p JOIN ledger l ON l.batch_id = p.batch_id AND l.kind = 'reserve'
+        WHERE l.amount <> p.total""",
     "a done batch has one event and one settlement, the others have none": """
         SELECT p.batch_id FROM batch_progress p
         WHERE (SELECT count(*) FROM event e WHERE e.batch_id = p.batch_id) <> (p.state = 'done')::int

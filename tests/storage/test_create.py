@@ -6,8 +6,8 @@ from tests.storage import kit, laws
 
 from thresher.domain.states import BatchState
 from thresher.storage import batches
-from thresher.storage.batches import NewBatch, NewItem
 from thresher.storage.database import Connection, Pool
+from thresher.storage.submit import NewBatch, NewItem, create
 
 TABLES = ("batch", "batch_progress", "item", "shard", "ledger", "event")
 
@@ -47,7 +47,7 @@ async def test_a_failure_in_the_middle_of_a_create_leaves_nothing(connection: Co
     bad = NewItem("https://example.com/a\0b", 7, "c")  # PostgreSQL refuses a NUL, late in the COPY
     new = NewBatch(account, "olostep", [*good, bad], 3600, 10, {}, {})
     with pytest.raises(asyncpg.CharacterNotInRepertoireError):
-        await batches.create(connection, new)
+        await create(connection, new)
     assert set((await _counts(connection)).values()) == {0}
 
 

@@ -1,6 +1,6 @@
 """Random lives of batches: whatever comes in whatever order, the laws hold after every transaction, and all ends.
 
-A state machine drives creates, claims, settles (partial, double, late), ends with rests, worker deaths and
+A state machine drives creates, appends, starts, claims, settles (partial, double, late), ends with rests, worker deaths and
 takeovers, stops, expiries, repairs. `THRESHER_TEST_PROFILE=deep` runs many more and longer lives.
 """
 
@@ -19,7 +19,8 @@ from tests.storage.kit import LIMITS, Job
 from tests.support.postgres import execute, fresh
 
 from thresher.domain.states import BATCH_MOVES, ITEM_MOVES, SHARD_MOVES, ItemState, Outcome
-from thresher.storage import batches, database, shards
+from thresher.storage import batches, database, shards, submit
+from thresher.storage.batches import Batch
 from thresher.storage.database import Connection
 from thresher.storage.reconcile import Limits, reconcile
 from thresher.storage.shards import Claim, LeaseLost, Rest
@@ -54,6 +55,10 @@ UPDATE thresher_queue.pgqueuer SET execute_after = now() - interval '1 second'
 WHERE dedupe_key IN (SELECT id::text FROM due)
 """
 _EXPIRE = "UPDATE batch SET deadline_at = now() - interval '1 second' WHERE id = $1"
+_EXPIRE_OPEN = """
+UPDATE batch SET deadline_at = now() - interval '1 second'
+FROM batch_progress p WHERE p.batch_id = batch.id AND p.state = 'open'
+"""
 _LATE = "UPDATE shard SET dispatched_at = now() - interval '2 hours' WHERE id = $1"
 _SILENT = "UPDATE thresher_queue.pgqueuer SET heartbeat = now() - interval '2 hours' WHERE status = 'picked'"
 _LOSE = "DELETE FROM thresher_queue.pgqueuer WHERE dedupe_key = $1"
@@ -70,6 +75,7 @@ class Lives(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.batches: list[int] = []
+        self.open_ones: list[Batch] = []  # and those of them that were stopped
         self.held: list[tuple[Job, Claim]] = []  # claims whose workers live
         self.zombies: list[Claim] = []  # claims that others took over, or whose shard was ended
         self.memory = laws.Memory()
@@ -86,6 +92,48 @@ class Lives(RuleBasedStateMachine):
     def submit(self, buckets: list[int], account: int, size: int) -> None:
         batch = self._do(kit.submit(self.connection, self.accounts[account], buckets, shard_size=size))
         self.batches.append(batch.id)
+
+    @rule(buckets=st.lists(st.integers(0, 3), max_size=4), account=st.integers(0, 1))
+    def open(self, buckets: list[int], account: int) -> None:
+        batch = self._do(kit.submit(self.connection, self.accounts[account], buckets, stays_open=True))
+        self.batches.append(batch.id)
+        self.open_ones.append(batch)
+
+    @precondition(lambda self: self.open_ones)
+    @rule(which=PICK, buckets=BUCKETS, lost=st.booleans())
+    def append(self, which: int, buckets: list[int], lost: bool) -> None:
+        """A caller that did not hear the answer sends the same again; one that comes too late is told."""
+        batch = self.open_ones[which % len(self.open_ones)]
+        self._do(self._append(batch, buckets, lost))
+
+    async def _append(self, batch: Batch, buckets: list[int], lost: bool) -> None:
+        now = await kit.reread(self.connection, batch)
+        items = kit.new_items(buckets, now.total)
+        if now.state != "open":
+            with pytest.raises(submit.NotOpen):
+                await submit.append(self.connection, batch.id, items, limit=100, offset=now.total)
+            return
+        assert await submit.append(self.connection, batch.id, items, limit=100, offset=now.total) == now.total + len(
+            items
+        )
+        if lost:
+            with pytest.raises(submit.OffsetConflict):
+                await submit.append(self.connection, batch.id, items, limit=100, offset=now.total)
+
+    @precondition(lambda self: self.open_ones)
+    @rule(which=PICK, size=st.integers(1, 4))
+    def start(self, which: int, size: int) -> None:
+        batch = self.open_ones.pop(which % len(self.open_ones))
+        self._do(self._start(batch, size))
+
+    async def _start(self, batch: Batch, size: int) -> None:
+        now = await kit.reread(self.connection, batch)
+        if now.state == "open" and not now.total:
+            with pytest.raises(submit.NothingToStart):
+                await submit.start(self.connection, batch.id, size)
+        else:
+            assert await submit.start(self.connection, batch.id, size) == (now.state == "open")
+            assert not await submit.start(self.connection, batch.id, size), "it is started once"
 
     @rule(many=st.integers(1, 4))
     def serve(self, many: int) -> None:
@@ -214,7 +262,8 @@ class Lives(RuleBasedStateMachine):
         self._do(self._drain())
 
     async def _drain(self) -> None:
-        """All workers die; new ones come. Everything must end."""
+        """All workers die; new ones come; who filled a batch is gone for good. Everything must end."""
+        await self.connection.execute(_EXPIRE_OPEN)
         for _ in range(50):
             await self.connection.execute(_DUE)
             await self.connection.execute(_SILENT)

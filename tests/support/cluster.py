@@ -11,8 +11,9 @@ from typing import Self
 
 from thresher.domain import url
 from thresher.storage import batches
-from thresher.storage.batches import Batch, NewBatch, NewItem
+from thresher.storage.batches import Batch
 from thresher.storage.database import Connection, Pool
+from thresher.storage.submit import NewBatch, NewItem, create
 
 WORK = ("-m", "thresher.cli.main", "work")
 
@@ -53,15 +54,26 @@ class Cluster:
             self.processes.append(await asyncio.create_subprocess_exec(sys.executable, *command, env=env))
 
 
+def new_items(urls: Sequence[str], position: int = 0) -> list[NewItem]:
+    """Items of these URLs, from a position of the batch on."""
+    return [NewItem(ref, url.bucket(url.parse(ref).host), f"c{n}") for n, ref in enumerate(urls, position)]
+
+
 async def submit(
-    pool: Pool, urls: Sequence[str], *, lifetime: float = 600, shard_size: int = 100, account: int | None = None
+    pool: Pool,
+    urls: Sequence[str],
+    *,
+    lifetime: float = 600,
+    shard_size: int = 100,
+    account: int | None = None,
+    stays_open: bool = False,
 ) -> Batch:
     """Create a batch as the API does."""
     async with pool.acquire() as connection:
         if account is None:
             account = await ensure_account(connection)
-        items = [NewItem(ref, url.bucket(url.parse(ref).host), f"c{n}") for n, ref in enumerate(urls)]
-        return await batches.create(connection, NewBatch(account, "olostep", items, lifetime, shard_size, {}, {}))
+        new = NewBatch(account, "olostep", new_items(urls), lifetime, shard_size, {}, {}, open=stays_open)
+        return await create(connection, new)
 
 
 async def ensure_account(connection: Connection) -> int:

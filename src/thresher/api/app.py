@@ -19,6 +19,7 @@ import thresher
 from thresher.api import ops, problems
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
+from thresher.api.olostep import append
 from thresher.api.olostep.export import router as export
 from thresher.api.olostep.routes import router as olostep
 from thresher.api.openapi import describe
@@ -61,9 +62,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.readiness = ops.Readiness()
     problems.register(app, settings.public_url)
     # The one added last is the outermost.
-    app.add_middleware(BodyLimit, limit=settings.max_request_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_request_bytes, unlimited=append.is_stream)
     app.add_middleware(problems.Border, public_url=settings.public_url)
     app.include_router(olostep)
+    app.include_router(append.router)
     app.include_router(export)
     app.include_router(ops.router)
     describe(app)

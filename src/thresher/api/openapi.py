@@ -10,7 +10,13 @@ from thresher.api.olostep import schemas
 _REF = "#/components/schemas/{model}"
 
 # Read by hand, so FastAPI does not find them.
-_BODIES: tuple[type[BaseModel], ...] = (schemas.CreateBatch, schemas.ExportLine, schemas.Error)
+_BODIES: tuple[type[BaseModel], ...] = (
+    schemas.CreateBatch,
+    schemas.Append,
+    schemas.NewItem,
+    schemas.ExportLine,
+    schemas.Error,
+)
 
 
 def _problem(text: str) -> dict[str, Any]:
@@ -22,6 +28,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: _problem("The request is wrong; `detail` and `errors` name where."),
     401: _problem("The API key is missing or unknown."),
     404: _problem("There is no such batch or content in this account."),
+    409: _problem("The batch is not in the state that this needs."),
+    410: _problem("The batch was purged."),
     413: _problem("The body is larger than the limit."),
     500: _problem("An unexpected error, logged under the problem's id."),
     503: _problem("A dependency is away; try again."),
@@ -37,6 +45,14 @@ def json_body(model: type[BaseModel]) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads a JSON body of this form by hand."""
     schema = {"$ref": _REF.format(model=model.__name__)}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def append_body() -> dict[str, Any]:
+    """The `openapi_extra` of the append, which takes items in JSON or as lines."""
+    extra = json_body(schemas.Append)
+    schema = {"$ref": _REF.format(model="NewItem"), "description": "One item a line."}
+    extra["requestBody"]["content"]["application/x-ndjson"] = {"schema": schema}
+    return extra
 
 
 def describe(app: FastAPI) -> None:

@@ -4,10 +4,10 @@ Every route reaches them through here; a request's reads happen in one snapshot.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeVar, cast
 
 from fastapi import Request
 
@@ -16,9 +16,13 @@ from thresher.storage import accounts
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection, Pool, open_pool
 
+T = TypeVar("T")
+
 POOL = 10  # connections; a request holds one for milliseconds, a submit of 10,000 items for tenths of a second
 ACQUIRE = 10.0  # seconds a request waits for one before it is told to come back
 CLOSE = 5.0  # seconds that connections get to end in good order
+
+IN_A_THREAD = 64 * 1024  # bytes; smaller bodies are read faster than a thread is started
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,14 @@ class State:
     blobs: Blobs
     secret: bytes
     # Whoever reads a large body: 60 MB of `[[],[],...` are 2 GB of objects, which may be there once but not ten times.
-    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    _large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+
+    async def parse(self, read: Callable[[bytes, Settings], T], body: bytes) -> T:
+        """What `read` makes of a body; of a large one in a thread, one at a time."""
+        if len(body) <= IN_A_THREAD:
+            return read(body, self.settings)
+        async with self._large:
+            return await asyncio.to_thread(read, body, self.settings)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

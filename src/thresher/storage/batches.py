@@ -1,28 +1,16 @@
-"""Batches: created, read and stopped. How one ends is storage/progress.py."""
+"""Batches: read and stopped. How one begins is storage/submit.py, how one ends storage/progress.py."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
 
 import asyncpg
 
-from thresher.domain import ids
 from thresher.domain.states import BatchState, Outcome
 from thresher.storage import progress, shards
 from thresher.storage.database import Connection
 
 Face = Literal["olostep", "llamacloud"]
-
-_INSERT = """
-INSERT INTO batch (public_id, account_id, face, options, metadata, webhook, deadline_at)
-VALUES ($1, $2, $3, $4, $5, $6, now() + $7 * interval '1 second')
-RETURNING id
-"""
-
-_INSERT_PROGRESS = "INSERT INTO batch_progress (batch_id, account_id, state, total) VALUES ($1, $2, 'running', $3)"
-
-_RESERVE = "INSERT INTO ledger (account_id, batch_id, kind, amount) VALUES ($1, $2, 'reserve', $3)"
 
 _COLUMNS = """
 SELECT b.id, b.public_id, b.account_id, b.face, b.options, b.metadata, b.webhook, b.created_at, b.deadline_at, b.generation,
@@ -32,33 +20,10 @@ FROM batch b JOIN batch_progress p ON p.batch_id = b.id
 """
 
 _BY_PUBLIC_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.public_id = $2"
-_BY_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.id = $2"
+BY_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.id = $2"
+_RECENT = f"{_COLUMNS} WHERE b.account_id = $1 AND p.purged_at IS NULL ORDER BY b.id DESC LIMIT $2"
 
 _STOP = "UPDATE batch_progress SET state = 'stopping', outcome = $2, stopped_at = now() WHERE batch_id = $1"
-
-
-@dataclass(frozen=True, slots=True)
-class NewItem:
-    """An item to be: what it refers to, as sent; its politeness bucket; the caller's own id and metadata."""
-
-    ref: str
-    bucket: int
-    custom_id: str
-    metadata: dict[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewBatch:
-    """A batch to be. `lifetime` is in seconds, from now to its forced end."""
-
-    account: int
-    face: Face
-    items: Sequence[NewItem]
-    lifetime: float
-    shard_size: int
-    options: dict[str, Any]
-    metadata: dict[str, str]
-    webhook: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,27 +66,6 @@ class Batch:
         return self.total - self.finished - self.processing
 
 
-async def create(connection: Connection, new: NewBatch) -> Batch:
-    """Write a batch, its items, its shards and their queue entries in one transaction; readable when this returns."""
-    async with connection.transaction():
-        public_id = ids.batch_id()
-        key = await connection.fetchval(
-            _INSERT, public_id, new.account, new.face, new.options, new.metadata, new.webhook, new.lifetime
-        )
-        await connection.execute(_INSERT_PROGRESS, key, new.account, len(new.items))
-        await connection.copy_records_to_table(
-            "item",
-            schema_name="thresher",
-            columns=["batch_id", "ord", "ref", "custom_id", "metadata"],
-            records=[(key, ord_, item.ref, item.custom_id, item.metadata) for ord_, item in enumerate(new.items)],
-        )
-        await connection.execute(_RESERVE, new.account, key, len(new.items))
-        await shards.create(
-            connection, key, new.account, [(ord_, item.bucket) for ord_, item in enumerate(new.items)], new.shard_size
-        )
-        return Batch.of((await connection.fetch(_BY_ID, new.account, key))[0])
-
-
 async def get(connection: Connection, account: int, public_id: str) -> Batch | None:
     """The batch of this account with this public id, or None."""
     row = await connection.fetchrow(_BY_PUBLIC_ID, account, public_id)
@@ -130,19 +74,27 @@ async def get(connection: Connection, account: int, public_id: str) -> Batch | N
 
 async def get_by_key(connection: Connection, account: int, key: int) -> Batch | None:
     """The batch of this account with this internal key, or None."""
-    row = await connection.fetchrow(_BY_ID, account, key)
+    row = await connection.fetchrow(BY_ID, account, key)
     return Batch.of(row) if row else None
 
 
-async def stop(connection: Connection, key: int, outcome: Literal[Outcome.CANCELLED, Outcome.EXPIRED]) -> bool:
-    """Begin the end of a running batch: nothing pending starts after this; claimed shards are told to wind down.
+async def recent(connection: Connection, account: int, limit: int) -> list[Batch]:
+    """The latest batches of this account, newest first, without those that were purged."""
+    return [Batch.of(row) for row in await connection.fetch(_RECENT, account, limit)]
 
-    The batch is done when the last claimed shard ends, here if there is none. False if it is not running.
+
+async def stop(connection: Connection, key: int, outcome: Literal[Outcome.CANCELLED, Outcome.EXPIRED]) -> bool:
+    """Begin the end of a batch that is open or running: nothing pending starts after this; claimed shards are told to wind down.
+
+    The batch is done when the last claimed shard ends, here if there is none. False if it is neither.
     """
     async with connection.transaction():
         row = await connection.fetchrow(progress.LOCK, key)
-        if row is None or row["state"] not in (BatchState.RUNNING, BatchState.OPEN):
+        if row is None or row["state"] not in (BatchState.OPEN, BatchState.RUNNING):
             return False
+        if row["state"] == BatchState.OPEN:
+            await progress.finish(connection, key, outcome)
+            return True
         await connection.execute(_STOP, key, outcome)
         freed = await shards.abandon(connection, key)
         await progress.finish_if_over(connection, key)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Self
 
-from thresher.domain import fairness, url
+from thresher.domain import fairness
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import BatchState, Outcome
 from thresher.settings import Settings
@@ -71,8 +71,6 @@ WHERE p.state = 'running' AND b.created_at < now() - $1::interval
 """
 
 _COVERED = "SELECT EXISTS (SELECT FROM shard WHERE batch_id = $1)"
-
-_PENDING = "SELECT ord, ref FROM item WHERE batch_id = $1 AND state = 0 ORDER BY ord LIMIT 10000"
 
 # The rows of stopped batches that still show the state from before.
 _OVERLAID = """
@@ -185,15 +183,14 @@ async def _repair(connection: Connection, limits: Limits, report: Report) -> Non
     for row in await connection.fetch(_UNCOVERED, limits.quiet):
         async with connection.transaction():
             counters = await connection.fetchrow(progress.LOCK, row["batch_id"])
-            stopped = counters is None or counters["state"] != BatchState.RUNNING
-            if stopped or await progress.finish_if_over(connection, row["batch_id"]):
+            if counters is None or counters["state"] != BatchState.RUNNING:
+                continue
+            if await progress.finish_if_over(connection, row["batch_id"]):
                 continue
             if await connection.fetchval(_COVERED, row["batch_id"]):
                 continue
-            pending = await connection.fetch(_PENDING, row["batch_id"])
-            buckets = [(item["ord"], url.bucket(url.parse(item["ref"]).host)) for item in pending]
-            await shards.create(connection, row["batch_id"], row["account_id"], buckets, limits.shard_size)
-            report.recovered += len(pending)
+            await shards.create(connection, row["batch_id"], row["account_id"], limits.shard_size)
+            report.recovered += counters["total"] - counters["finished"]
     report.requeued += len(lost)
 
 

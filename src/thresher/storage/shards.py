@@ -11,17 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from thresher.domain import fairness, sharding
+from thresher.domain import fairness
 from thresher.domain.states import BatchState
 from thresher.storage import progress, queue
 from thresher.storage.database import Connection
 from thresher.storage.queue import Entry
-
-# The fair clock, and how many batches of the account are running, this one included.
-_FAIR = """
-SELECT (SELECT tag FROM fair_clock) AS clock,
-       (SELECT count(*) FROM batch_progress WHERE account_id = $1 AND state <> 'done') AS weight
-"""
 
 _INSERT = """
 INSERT INTO shard (batch_id, bucket, ords, tag, state, starts, carry, dispatched_at, not_before)
@@ -29,15 +23,24 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9)
 RETURNING id
 """
 
-# Many at once. The items of all shards travel as one array with the lengths beside it; SQL has no ragged arrays.
-_INSERT_ALL = """
-WITH plan AS (
-    SELECT n, bucket, tag, queued, len, sum(len) OVER (ORDER BY n) - len AS start
-    FROM unnest($2::int[], $3::int[], $4::bool[], $5::int[]) WITH ORDINALITY AS t (bucket, tag, queued, len, n)
+# The unsettled items of a batch to shards: each bucket in submit order, $2 items at most in one, the shards in the order of
+# their first items, which is the order of service. Tags are those of domain/fairness.py; $4 is the largest. One that is
+# still being filled is no running batch of its account.
+_CUT = """
+WITH placed AS (
+    SELECT ord, bucket, (row_number() OVER (PARTITION BY bucket ORDER BY ord) - 1) / $2 AS nth
+    FROM item WHERE batch_id = $1 AND state = 0
+),
+cut AS (SELECT bucket, nth, min(ord) AS first, array_agg(ord ORDER BY ord) AS ords FROM placed GROUP BY bucket, nth),
+fair AS (
+    SELECT (SELECT tag FROM fair_clock) AS clock,
+           (SELECT greatest(count(*), 1) FROM batch_progress
+            WHERE account_id = $3 AND state <> 'done' AND state <> 'open') AS weight
 )
 INSERT INTO shard (batch_id, bucket, ords, tag, state)
-SELECT $1, bucket, ($6::int[])[start + 1 : start + len], tag, CASE WHEN queued THEN 'queued' ELSE 'waiting' END
-FROM plan ORDER BY n
+SELECT $1, bucket, ords, least(clock + weight * (row_number() OVER (ORDER BY first) - 1), $4),
+       CASE WHEN nth = 0 THEN 'queued' ELSE 'waiting' END
+FROM cut, fair ORDER BY first
 RETURNING id, tag, state
 """
 
@@ -164,24 +167,11 @@ class Rest:
     starts: int = 0
 
 
-async def create(
-    connection: Connection, batch: int, account: int, buckets: Sequence[tuple[int, int]], size: int
-) -> None:
-    """Cut a batch's items, given as (ord, bucket), into shards, and queue the first of each bucket."""
-    plans = sharding.plan(buckets, size)
+async def create(connection: Connection, batch: int, account: int, size: int) -> None:
+    """Cut a batch's unsettled items into shards of at most `size`, and queue the first of each bucket."""
     # Before the clock is read: else it could be set back before the tags that follow from it are written.
     await connection.execute("LOCK TABLE shard IN ROW EXCLUSIVE MODE")
-    fair = await connection.fetchrow(_FAIR, account)
-    tags = fairness.tags(fair["clock"], len(plans), fair["weight"]) if fair else []
-    rows = await connection.fetch(
-        _INSERT_ALL,
-        batch,
-        [plan.bucket for plan in plans],
-        tags,
-        [plan.first for plan in plans],
-        [len(plan.ords) for plan in plans],
-        [ord_ for plan in plans for ord_ in plan.ords],
-    )
+    rows = await connection.fetch(_CUT, batch, size, account, fairness.MAX_TAG)
     await queue.enqueue(connection, [Entry(row["id"], row["tag"]) for row in rows if row["state"] == "queued"])
 
 

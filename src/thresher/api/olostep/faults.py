@@ -1,6 +1,7 @@
 """What is wrong with a request, gathered: one refusal names several places, so that a caller mends them in one go."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 from thresher.domain.problem import Problem, ProblemCode
 
@@ -12,7 +13,7 @@ class EnoughFaults(Exception):
 
 
 class Faults:
-    """The faults of one request body, in the order they were found."""
+    """The faults of one request body, in the order they were found. `with Faults() as faults:` raises them at its end."""
 
     def __init__(self) -> None:
         self._errors: list[dict[str, Any]] = []
@@ -27,8 +28,13 @@ class Faults:
         """Note what a rule of the domain refused."""
         self.add(loc, str(problem.errors[0]["msg"]) if problem.errors else problem.detail, "metadata")
 
-    def raise_any(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Raise Problem(validation_error) if there is a fault; its detail is the first one."""
+        if error is not None and not isinstance(error, EnoughFaults):
+            return
         if not self._errors:
             return
         first = self._errors[0]
@@ -42,8 +48,10 @@ class Faults:
         raise Problem(ProblemCode.VALIDATION_ERROR, detail, errors=self._errors)
 
 
-def path(loc: list[str | int]) -> str:
-    """("items", 3, "url") as `items[3].url`."""
+def path(loc: Sequence[str | int]) -> str:
+    """("items", 3, "url") as `items[3].url`, ("line", 3, "url") as `line 3, url`."""
+    if loc and loc[0] == "line":
+        return f"line {loc[1]}" + (f", {path(loc[2:])}" if loc[2:] else "")
     text = ""
     for part in loc:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part

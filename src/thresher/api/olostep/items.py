@@ -1,26 +1,41 @@
-"""The items of a create request: the hot part of its validation, one pass over up to a million of them."""
+"""The items of a create or an append: the hot part of its validation, in one pass over them."""
 
 import secrets
-from collections.abc import Container
-from typing import Any
+from collections.abc import Container, Iterable
+from typing import Any, Literal
 
-from thresher.api.olostep.faults import Faults
+import orjson
+
+from thresher.api.olostep.faults import Faults, path
 from thresher.api.olostep.urls import read_url, too_long
 from thresher.domain import metadata, url
 from thresher.domain.problem import Problem
 from thresher.settings import Settings
-from thresher.storage.batches import NewItem
+from thresher.storage.submit import NewItem
+
+MAX_LINE = 2**20  # bytes
 
 
 def read_items(request: dict[str, Any], settings: Settings, faults: Faults) -> list[NewItem]:
     """The items, from `items` or from the alias `urls`. Faults are added; the result counts only if there are none."""
-    entries = _entries(request, settings.max_items, faults)
-    reader = _Reader(settings, faults)
+    entries = _entries(request, settings, faults)
+    reader = _Reader(settings, faults, "items")
     return [item for index, entry in enumerate(entries) if (item := reader.read(index, entry)) is not None]
 
 
-def _entries(request: dict[str, Any], limit: int, faults: Faults) -> list[Any]:
-    name = "urls" if request.get("items") is None and request.get("urls") is not None else "items"
+def read_lines(lines: Iterable[tuple[int, bytes]], settings: Settings, faults: Faults) -> list[NewItem]:
+    """The items of numbered lines, an object each; blank lines are none. Faults as in `read_items`."""
+    reader = _Reader(settings, faults, "line")
+    return [item for number, line in lines if line.strip() and (item := reader.read_line(number, line)) is not None]
+
+
+def items_name(request: dict[str, Any]) -> str:
+    """Where a request has its items: in `items`, or else in `urls` as strings."""
+    return "urls" if request.get("items") is None and request.get("urls") is not None else "items"
+
+
+def _entries(request: dict[str, Any], settings: Settings, faults: Faults) -> list[Any]:
+    name = items_name(request)
     entries = request.get(name)
     if entries is None:
         faults.add((name,), "is required: an array of objects with a url", "missing")
@@ -28,10 +43,8 @@ def _entries(request: dict[str, Any], limit: int, faults: Faults) -> list[Any]:
     if not isinstance(entries, list):
         faults.add((name,), "must be an array")
         return []
-    if not entries:
-        faults.add((name,), "must not be empty")
-    if len(entries) > limit:
-        faults.add((name,), f"{len(entries)} items; the limit of one request is {limit}", "too_long")
+    if len(entries) > settings.max_items:
+        faults.add((name,), f"{len(entries)} items; the limit of one request is {settings.max_items}", "too_long")
         return []
     return [{"url": entry} for entry in entries] if name == "urls" else entries
 
@@ -39,16 +52,29 @@ def _entries(request: dict[str, Any], limit: int, faults: Faults) -> list[Any]:
 class _Reader:
     """Reads items in order, remembering the custom_ids so far with where and for which URL they were used."""
 
-    def __init__(self, settings: Settings, faults: Faults) -> None:
+    def __init__(self, settings: Settings, faults: Faults, place: Literal["items", "line"]) -> None:
+        self._place = place
         self._max_url = settings.max_url_bytes
         self._max_id = settings.max_custom_id_bytes
         self._faults = faults
         self._ids: dict[str, tuple[int, str]] = {}
 
+    def read_line(self, number: int, line: bytes) -> NewItem | None:
+        """One item as a line of JSON, or None when it has a fault."""
+        if len(line) > MAX_LINE:
+            self._faults.add((self._place, number), f"longer than {MAX_LINE} bytes, the limit of a line", "too_long")
+            return None
+        try:
+            entry = orjson.loads(line)
+        except ValueError as error:
+            self._faults.add((self._place, number), f"not valid JSON: {error}", "json_invalid")
+            return None
+        return self.read(number, entry)
+
     def read(self, index: int, entry: Any) -> NewItem | None:
         """One item, or None when it has a fault."""
         if type(entry) is not dict:
-            self._faults.add(("items", index), "must be an object with a url")
+            self._faults.add((self._place, index), "must be an object with a url")
             return None
         pairs = self._metadata(index, entry.get("metadata"))
         ref: Any = entry.get("url")
@@ -61,21 +87,26 @@ class _Reader:
         first = self._ids.setdefault(custom_id, (index, parsed.href))
         if first[1] != parsed.href:
             self._faults.add(
-                ("items", index, "custom_id"),
-                f"items[{first[0]}] and items[{index}] have the same custom_id {custom_id[:80]!r} for different URLs",
+                (self._place, index, "custom_id"),
+                f"{self._at(first[0])} and {self._at(index)} have the same custom_id {custom_id[:80]!r} for different URLs",
                 "duplicate",
             )
             return None
         return NewItem(ref, url.bucket(parsed.host), custom_id, pairs)
 
+    def _at(self, index: int) -> str:
+        return path((self._place, index))
+
     def _url(self, index: int, text: Any) -> url.Url | None:
         if type(text) is not str:
-            self._faults.add(("items", index, "url"), "is required, as a string", "missing" if text is None else "type")
+            self._faults.add(
+                (self._place, index, "url"), "is required, as a string", "missing" if text is None else "type"
+            )
             return None
         try:
             return read_url(text, self._max_url)
         except url.InvalidUrl as error:
-            self._faults.add(("items", index, "url"), str(error))
+            self._faults.add((self._place, index, "url"), str(error))
             return None
 
     def _custom_id(self, index: int, value: Any) -> str | None:
@@ -92,7 +123,7 @@ class _Reader:
         elif too_long(value, self._max_id):
             fault = f"{len(value.encode())} bytes; the limit is {self._max_id}"
         if fault:
-            self._faults.add(("items", index, "custom_id"), fault)
+            self._faults.add((self._place, index, "custom_id"), fault)
             return None
         return str(value)
 
@@ -100,9 +131,9 @@ class _Reader:
         if value is None:
             return None
         try:
-            return metadata.clean(value, f"items[{index}].metadata") or None
+            return metadata.clean(value, path((self._place, index, "metadata"))) or None
         except Problem as problem:
-            self._faults.add_problem(("items", index, "metadata"), problem)
+            self._faults.add_problem((self._place, index, "metadata"), problem)
             return None
 
 

@@ -12,6 +12,7 @@ from thresher.domain.states import ItemState
 from thresher.settings import Settings
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
+_RECENT, _RECENT_MOST = 50, 100  # batches in a list
 _MOST = 2**31 - 1  # a cursor beyond it is beyond every batch; the columns are 32 bits wide
 
 # What an item can be asked for by. `None`: it is unsettled and in a worker's hands.
@@ -77,6 +78,17 @@ def read_export_query(query: QueryParams) -> ExportQuery:
         min(_integer(query, "cursor", 0, least=0), _MOST),
         _integer(query, "limit", 0, least=1) or None,
     )
+
+
+def read_offset(query: QueryParams) -> int | None:
+    """How many items the caller thinks a batch has, None if it does not say. Raises Problem(validation_error)."""
+    offset = _integer(query, "offset", -1, least=0)
+    return None if offset < 0 else min(offset, _MOST)
+
+
+def read_recent_limit(query: QueryParams) -> int:
+    """How many batches to list. Raises Problem(validation_error)."""
+    return min(_integer(query, "limit", _RECENT, least=1), _RECENT_MOST)
 
 
 def read_formats(query: QueryParams) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""The body of POST /v1/batches to a batch to be: parsed, checked whole, and refused with every place that is wrong.
+"""The bodies of a create and of an append in JSON: parsed, checked whole, and refused with every place that is wrong.
 
 Checked by hand, because 10,000 items must take a fraction of a second. Pure: no I/O, so it may run in a thread.
 """
@@ -8,14 +8,14 @@ from typing import Any
 
 import orjson
 
-from thresher.api.olostep.faults import EnoughFaults, Faults
-from thresher.api.olostep.items import read_items
+from thresher.api.olostep.faults import Faults
+from thresher.api.olostep.items import items_name, read_items
 from thresher.api.olostep.urls import read_url
 from thresher.domain import country, metadata
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.url import InvalidUrl
 from thresher.settings import Settings
-from thresher.storage.batches import NewItem
+from thresher.storage.submit import NewItem
 
 # Kept with the batch as they came, for what reads them later.
 KEPT_OPTIONS = ("formats", "links_on_page", "wait_before_scraping")
@@ -37,23 +37,65 @@ class CreateBatch:
     options: dict[str, Any]
     metadata: dict[str, str]
     webhook: str | None
+    lifetime: float
+    open: bool
 
 
 def read_create(body: bytes, settings: Settings) -> CreateBatch:
     """Parse and check a create request. Raises Problem(validation_error) naming fields, indices and limits."""
     _not_too_many_values(body, max(settings.max_items, 1000) * MAX_NESTED_PER_ITEM)
     request = read_object(body)
-    faults = Faults()
-    try:
-        items = read_items(request, settings, faults)
+    with Faults() as faults:
+        is_open = _open(request, faults)
+        items = _items(request, settings, faults, may_be_none=is_open)
         options = _options(request, faults)
+        lifetime = _timeout(request, settings, faults)
         webhook = _webhook(request, settings, faults)
         pairs = _metadata(request, faults)
-    except EnoughFaults:
-        faults.raise_any()
-        raise
-    faults.raise_any()
-    return CreateBatch(items, options, pairs, webhook)
+    return CreateBatch(items, options, pairs, webhook, lifetime, is_open)
+
+
+def read_append(body: bytes, settings: Settings) -> list[NewItem]:
+    """Parse and check the items of an append in JSON. Raises Problem(validation_error) as `read_create` does."""
+    _not_too_many_values(body, max(settings.max_items, 1000) * MAX_NESTED_PER_ITEM)
+    with Faults() as faults:
+        return read_items(read_object(body), settings, faults)
+
+
+def _open(request: dict[str, Any], faults: Faults) -> bool:
+    value = request.get("open")
+    if value is not None and not isinstance(value, bool):
+        faults.add(("open",), f"must be true or false, not {kind_of(value)}")
+    return value is True
+
+
+def _items(request: dict[str, Any], settings: Settings, faults: Faults, *, may_be_none: bool) -> list[NewItem]:
+    name = items_name(request)
+    if may_be_none and request.get(name) is None:
+        return []
+    if not may_be_none and request.get(name) == []:
+        faults.add((name,), "must not be empty")
+        return []
+    found = read_items(request, settings, faults)
+    if len(found) > settings.max_batch_items:
+        limit = settings.max_batch_items
+        faults.add(
+            (name,), f"{len(found)} items; the limit of a batch is {limit} (THRESHER_MAX_BATCH_ITEMS)", "too_long"
+        )
+    return found
+
+
+def _timeout(request: dict[str, Any], settings: Settings, faults: Faults) -> float:
+    value, most = request.get("timeout"), settings.batch_timeout
+    if value is None:
+        return most
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        faults.add(("timeout",), f"must be a number of seconds, not {kind_of(value)}")
+    elif not 0 < value <= most:
+        faults.add(("timeout",), f"must be more than 0 and at most {most:g} seconds (THRESHER_BATCH_TIMEOUT)")
+    else:
+        return float(value)
+    return most
 
 
 def _not_too_many_values(body: bytes, limit: int) -> None:

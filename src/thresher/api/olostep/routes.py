@@ -1,9 +1,8 @@
 """The routes of the Olostep Batches API, and a cancel beside them. Each one: who asks, what is asked, one look at the database, the reply."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import WithJsonSchema
 from starlette.responses import Response
@@ -13,21 +12,20 @@ from thresher.api.olostep import content, queries, schemas, views
 from thresher.api.olostep.lookup import find_batch, refuse_purged
 from thresher.api.olostep.requests import CreateBatch, read_create
 from thresher.api.openapi import PROBLEMS, json_body
+from thresher.api.reply import json_bytes, json_reply
 from thresher.api.state import State, state_of
 from thresher.domain import ids
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import ItemState, Outcome
-from thresher.storage import batches, items
+from thresher.storage import batches, items, submit
 from thresher.storage.accounts import Account
-from thresher.storage.batches import Batch, NewBatch
+from thresher.storage.batches import Batch
 from thresher.storage.blobs import BlobMissing
 from thresher.storage.database import Connection
 from thresher.storage.items import Item, Page
+from thresher.storage.submit import NewBatch
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
-
-# Smaller bodies are read faster than a thread is started.
-_IN_A_THREAD = 64 * 1024
 
 # Read by hand, so that every client's spelling works; declared for the documentation.
 _Integer = WithJsonSchema({"type": "integer"})
@@ -43,22 +41,30 @@ _Formats = WithJsonSchema({"type": "array", "items": {"type": "string", "enum": 
 )
 async def create_batch(request: Request, caller: Caller) -> Response:
     state = state_of(request)
-    body = await request.body()
-    if len(body) > _IN_A_THREAD:
-        async with state.large:
-            wanted = await asyncio.to_thread(read_create, body, state.settings)
-    else:
-        wanted = read_create(body, state.settings)
+    wanted = await state.parse(read_create, await request.body())
     async with state.connection() as connection:
-        batch = await batches.create(connection, _new_batch(caller, wanted, state))
-    return _json(views.batch_view(batch))
+        batch = await submit.create(connection, _new_batch(caller, wanted, state))
+    return json_reply(views.batch_view(batch))
+
+
+@router.get("/batches/recent", response_model=schemas.Batches, summary="The latest batches, newest first")
+async def recent_batches(
+    request: Request,
+    caller: Caller,
+    limit: Annotated[str | None, Query(description="50 when absent, 100 at most."), _Integer] = None,
+    source: Annotated[str | None, Query(description="Taken, and ignored.")] = None,
+) -> Response:
+    most = queries.read_recent_limit(request.query_params)
+    async with state_of(request).connection() as connection:
+        found = await batches.recent(connection, caller.id, most)
+    return json_reply({"object": "list", "data": [views.batch_view(batch) for batch in found]})
 
 
 @router.get("/batches/{batch_id}", response_model=schemas.Batch, summary="Where a batch is")
 async def batch_info(request: Request, caller: Caller, batch_id: str) -> Response:
     async with state_of(request).connection() as connection:
         batch = await find_batch(connection, caller, batch_id)
-    return _json(views.batch_view(batch))
+    return json_reply(views.batch_view(batch))
 
 
 @router.post("/batches/{batch_id}/cancel", response_model=schemas.Batch, summary="End a batch before it is done")
@@ -68,7 +74,7 @@ async def cancel_batch(request: Request, caller: Caller, batch_id: str) -> Respo
         batch = await find_batch(connection, caller, batch_id)
         await batches.stop(connection, batch.id, Outcome.CANCELLED)
         batch = await find_batch(connection, caller, batch_id)
-    return _json(views.batch_view(batch))
+    return json_reply(views.batch_view(batch))
 
 
 @router.get("/batches/{batch_id}/items", response_model=schemas.Items, summary="A page of a batch's items")
@@ -87,7 +93,7 @@ async def batch_items(
         page = await _page(connection, batch, query)
     name = state.settings.items_object
     view = views.items_view(batch, page, query.status, name, lambda key, ord_: ids.retrieve_id(state.secret, key, ord_))
-    return _json(view)
+    return json_reply(view)
 
 
 @router.get("/retrieve", response_model=schemas.Content, summary="What was made of one item")
@@ -102,13 +108,13 @@ async def retrieve(
     wanted = queries.read_formats(request.query_params)
     item = await _settled_item(state, caller, public_id)
     if item.span is None or item.pack_key is None:
-        return _json_bytes(content.render_failed(item, public_id))
+        return json_bytes(content.render_failed(item, public_id))
     try:
         data = await state.blobs.read(item.pack_key, *item.span)
     except BlobMissing:
         raise _no_content("The content of this item is no longer in the store.") from None
     limit = state.settings.max_decoded_bytes
-    return _json_bytes(await asyncio.to_thread(content.render, item, public_id, data, wanted, limit))
+    return json_bytes(await asyncio.to_thread(content.render, item, public_id, data, wanted, limit))
 
 
 def _new_batch(caller: Account, wanted: CreateBatch, state: State) -> NewBatch:
@@ -116,11 +122,12 @@ def _new_batch(caller: Account, wanted: CreateBatch, state: State) -> NewBatch:
         account=caller.id,
         face="olostep",
         items=wanted.items,
-        lifetime=state.settings.batch_timeout,
+        lifetime=wanted.lifetime,
         shard_size=state.settings.shard_size,
         options=wanted.options,
         metadata=wanted.metadata,
         webhook=wanted.webhook,
+        open=wanted.open,
     )
 
 
@@ -151,11 +158,3 @@ async def _settled_item(state: State, caller: Account, public_id: str) -> Item:
 
 def _no_content(detail: str) -> Problem:
     return Problem(ProblemCode.CONTENT_NOT_FOUND, detail)
-
-
-def _json(value: Any) -> Response:
-    return _json_bytes(orjson.dumps(value))
-
-
-def _json_bytes(data: bytes) -> Response:
-    return Response(data, media_type="application/json")

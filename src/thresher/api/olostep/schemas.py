@@ -33,13 +33,23 @@ class LinksOnPage(_Schema):
 
 
 class CreateBatch(_Schema):
-    items: list[NewItem]
+    items: list[NewItem] = Field(description="At least one, unless the batch is `open`.")
+    open: bool = Field(False, description="More items are appended before the batch is started.")
+    timeout: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds until the batch ends with what it has; of an open one counted again from its start.",
+    )
     country: str | None = Field(None, description="ISO 3166-1 alpha-2, in any case, or RANDOM.")
     parser: Parser | None = None
     links_on_page: LinksOnPage | None = None
     metadata: Metadata | None = None
     webhook: str | None = Field(None, description="An http or https URL.")
     formats: list[str] | None = None
+
+
+class Append(_Schema):
+    items: list[NewItem]
 
 
 class Counts(_Schema):
@@ -74,6 +84,11 @@ class Batch(_Schema):
     batch_country: str | None = None
     webhook: str | None = None
     finished_at: int | None = None
+
+
+class Batches(_Schema):
+    object: Literal["list"]
+    data: list[Batch]
 
 
 class ItemError(_Schema):

@@ -4,7 +4,7 @@
 -- from before this migration have their shards already.
 ALTER TABLE item ADD COLUMN bucket smallint NOT NULL DEFAULT 0;
 
--- Retention is counted from the end, so what a purge goes by stands beside it, and `batch` is written once indeed.
+-- Retention is counted from the end, so what a purge goes by stands beside it.
 -- purged_at: nothing of it is readable any more. erased_at: its items, packs and objects are gone too.
 ALTER TABLE batch DROP COLUMN expires_at, DROP COLUMN purged_at;
 ALTER TABLE batch_progress ADD COLUMN purged_at timestamptz, ADD COLUMN erased_at timestamptz,

@@ -1,0 +1,127 @@
+"""The routes of a batch larger than one request: appended to in any number of them, then started.
+
+While a client sends, nothing is held for it but a slice of its lines: each slice is committed on its own.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import WithJsonSchema
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import Scope
+
+from thresher.api.auth import Caller
+from thresher.api.olostep import ndjson, queries, schemas, views
+from thresher.api.olostep.lookup import find_batch
+from thresher.api.olostep.requests import read_append
+from thresher.api.openapi import PROBLEMS, append_body
+from thresher.api.reply import json_reply
+from thresher.api.state import State, state_of
+from thresher.domain.problem import Problem, ProblemCode
+from thresher.domain.states import BatchState
+from thresher.storage import submit
+from thresher.storage.accounts import Account
+from thresher.storage.batches import Batch
+from thresher.storage.submit import NewItem
+
+router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
+
+_PATH = re.compile(r"/v1/batches/[^/]+/items")
+
+
+def is_stream(scope: Scope) -> bool:
+    """Whether a request is an append of lines, whose body may be of any length: what it may hold is counted here."""
+    return scope["method"] == "POST" and bool(_PATH.fullmatch(scope["path"])) and ndjson.is_ndjson(Headers(scope=scope))
+
+
+@router.post(
+    "/batches/{batch_id}/items",
+    response_model=schemas.Batch,
+    openapi_extra=append_body(),
+    summary="Append items to an open batch",
+)
+async def append_items(
+    request: Request,
+    caller: Caller,
+    batch_id: str,
+    offset: Annotated[
+        str | None,
+        Query(description="How many items the batch must have before."),
+        WithJsonSchema({"type": "integer"}),
+    ] = None,
+) -> Response:
+    state, position = state_of(request), queries.read_offset(request.query_params)
+    batch = await _find(state, caller, batch_id)
+    try:
+        if batch.state is not BatchState.OPEN:  # nothing of the body need be read
+            raise _not_open()
+        async for items in _pieces(request, state):
+            total = await _append(state, batch, items, position)
+            position = None if position is None else total
+    except Problem as problem:
+        problem.members["total"] = (await _find(state, caller, batch_id)).total
+        raise
+    return json_reply(views.batch_view(await _find(state, caller, batch_id)))
+
+
+@router.post("/batches/{batch_id}/start", response_model=schemas.Batch, summary="Start an open batch")
+async def start_batch(request: Request, caller: Caller, batch_id: str) -> Response:
+    """Its items are worked at from now on, and its deadline counts from now. A batch that is not open is answered as it is."""
+    state = state_of(request)
+    batch = await _find(state, caller, batch_id)
+    try:
+        async with state.connection() as connection:
+            await submit.start(connection, batch.id, state.settings.shard_size)
+    except submit.NothingToStart:
+        raise _refused("items: the batch has none; append some before it is started") from None
+    except submit.SharedId as shared:
+        raise _refused(
+            f"items[{shared.one}] and items[{shared.other}] of the batch have the same custom_id"
+            f" {shared.custom_id[:80]!r} for different URLs; cancel the batch, and submit it again with a custom_id"
+            " for each URL, or with none"
+        ) from None
+    return json_reply(views.batch_view(await _find(state, caller, batch_id)))
+
+
+async def _pieces(request: Request, state: State) -> AsyncIterator[list[NewItem]]:
+    """What the request appends, in parts that are committed on their own."""
+    if ndjson.is_ndjson(request.headers):
+        async for piece in ndjson.slices(request.stream()):
+            yield await asyncio.to_thread(ndjson.read_slice, piece, state.settings)
+    else:
+        yield await state.parse(read_append, await request.body())
+
+
+async def _append(state: State, batch: Batch, items: list[NewItem], offset: int | None) -> int:
+    limit = state.settings.max_batch_items
+    try:
+        async with state.connection() as connection:
+            return await submit.append(connection, batch.id, items, limit=limit, offset=offset)
+    except submit.NotOpen:
+        raise _not_open() from None
+    except submit.OffsetConflict as conflict:
+        detail = f"The batch has {conflict.total} items, not {offset}."
+        raise Problem(ProblemCode.APPEND_CONFLICT, detail) from None
+    except submit.TooManyItems as full:
+        raise _refused(
+            f"items: the batch has {full.total} already, and {len(items)} more are beyond the limit of {limit}"
+            " (THRESHER_MAX_BATCH_ITEMS)"
+        ) from None
+
+
+async def _find(state: State, caller: Account, batch_id: str) -> Batch:
+    async with state.connection() as connection:
+        return await find_batch(connection, caller, batch_id)
+
+
+def _not_open() -> Problem:
+    return Problem(ProblemCode.BATCH_NOT_OPEN, "Items can be appended only to a batch that is open.")
+
+
+def _refused(detail: str) -> Problem:
+    errors = [{"loc": ["body", "items"], "msg": detail, "type": "value_error"}]
+    return Problem(ProblemCode.VALIDATION_ERROR, detail, errors=errors)
