@@ -29,7 +29,8 @@ CREATE TABLE secret (
 INSERT INTO secret (name, value)
 VALUES ('retrieve_id', uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 
--- What was asked for, written once. A purged row stays as the tombstone.
+-- What was asked for, written once, but that the deadline of an open batch is counted again from its start. A purged row
+-- stays as the tombstone.
 CREATE TABLE batch (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     public_id   text NOT NULL UNIQUE,
