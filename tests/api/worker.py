@@ -83,3 +83,31 @@ async def settle_in_sql(connection: Connection, public_id: str) -> None:
         " numbered = total, finished_at = now() WHERE batch_id = $1",
         key,
     )
+
+
+async def complete_in_sql(connection: Connection, blobs: Blobs, public_id: str, frame: bytes) -> None:
+    """Give every item of a batch this result, and end the batch, without work. Items lie in packs of 64, in submit order;
+    there are only eight packs, of which many items share one, so that a very large batch takes little room.
+    """
+    key = await connection.fetchval("SELECT id FROM batch WHERE public_id = $1", public_id)
+    packs = [pack_key(public_id) for _ in range(8)]
+    for name in packs:
+        await blobs.put(name, frame * 64)
+    ids = await connection.fetch(
+        "INSERT INTO pack (batch_id, key, bytes) SELECT $1, unnest($2::text[]), $3 RETURNING id",
+        key,
+        packs,
+        64 * len(frame),
+    )
+    await connection.execute(
+        "UPDATE item SET state = 1, finish_seq = ord + 1, finished_at = now(), http = 200,"
+        " pack_id = ($2::bigint[])[ord / 64 % 8 + 1], off = ord % 64 * $3, len = $3 WHERE batch_id = $1",
+        key,
+        [row["id"] for row in ids],
+        len(frame),
+    )
+    await connection.execute(
+        "UPDATE batch_progress SET state = 'done', outcome = 'all_ok', completed = total, finished = total,"
+        " numbered = total, finished_at = now() WHERE batch_id = $1",
+        key,
+    )

@@ -3,6 +3,7 @@
 import gzip
 import random
 
+import orjson
 import pytest
 
 from thresher.convert.convert import convert
@@ -34,6 +35,7 @@ def test_a_frame_gives_back_the_document_and_the_body_as_fetched(coding):
     assert frame.document_part() is frame.document_part()
     header = dict(frame.header)
     parts = header.pop("parts")
+    assert sum(header.pop("document")) < parts["document"][2]
     assert header == {
         "url": given.url,
         "content_type": "text/html",
@@ -46,6 +48,22 @@ def test_a_frame_gives_back_the_document_and_the_body_as_fetched(coding):
         "meta": {"fetched": 1},
     }
     assert parts["body"][3] == (None if coding else "zstd")
+
+
+def test_the_document_can_be_had_as_the_json_that_is_stored():
+    pages = [HTML.encode("cp1251"), b"", b'"<p>","text":"\\","links":[', b'<a href="//a.example/">{"markdown":""}</a>']
+    for page in pages:
+        frame = Frame.parse(frame_of(Source("https://barn.example/", page, "text/html")))
+        found = {name: orjson.loads(part) for name, part in frame.document_json().items()}
+        assert found == frame.document_part() == {"markdown": frame.markdown, "text": frame.text, "links": frame.links}
+
+
+@pytest.mark.parametrize("lengths", [None, [], [1, 2, 3], [10**9, 0, 0], ["a", "b", "c"], [1, 2, 3, 4], 5])
+def test_a_header_that_does_not_fit_the_document_is_damage(lengths):
+    frame = Frame.parse(frame_of(source()))
+    frame.header["document"] = lengths
+    with pytest.raises(FrameError):
+        frame.document_json()
 
 
 def test_an_empty_body_makes_a_frame():

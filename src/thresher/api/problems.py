@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 RETRY_AFTER = "2"  # seconds; long enough for a database that restarts, short enough for a caller that waits
 
 # A dependency is away or refuses us for the moment: the request itself may be right.
-_UNAVAILABLE = (DatabaseUnavailable, StoreError, *PASSING)
+UNAVAILABLE = (DatabaseUnavailable, StoreError, *PASSING)
 
 _BY_STATUS = {
     400: ProblemCode.VALIDATION_ERROR,
@@ -56,7 +56,7 @@ def problem_of(error: Exception, error_id: str) -> Problem:
     if isinstance(error, HTTPException) and error.status_code < 500:
         code = _BY_STATUS.get(error.status_code, ProblemCode.VALIDATION_ERROR)
         return Problem(code, _http_detail(error), headers=error.headers)
-    if isinstance(error, _UNAVAILABLE):
+    if isinstance(error, UNAVAILABLE):
         log.error("%s: a dependency failed: %s: %s", error_id, type(error).__name__, error)
         return Problem(
             ProblemCode.SERVICE_UNAVAILABLE,

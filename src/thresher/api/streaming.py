@@ -3,11 +3,17 @@
 A failure in the middle ends the connection without the last chunk, so that no client takes a part for the whole.
 """
 
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from starlette.responses import StreamingResponse
 from starlette.types import Send
+
+from thresher.api.problems import UNAVAILABLE
+from thresher.domain.problem import Problem
+
+log = logging.getLogger(__name__)
 
 
 class Stream(StreamingResponse):
@@ -18,8 +24,11 @@ class Stream(StreamingResponse):
         self._chunks = chunks
 
     async def stream_response(self, send: Send) -> None:
-        async with aclosing(self._chunks):
-            await super().stream_response(send)
+        try:
+            async with aclosing(self._chunks):
+                await super().stream_response(send)
+        except (Problem, *UNAVAILABLE) as error:  # the server cuts the connection, because the answer is not complete
+            log.warning("an answer was broken off in the middle: %s: %s", type(error).__name__, error)
 
 
 async def begun(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

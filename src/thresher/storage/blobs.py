@@ -73,24 +73,20 @@ class Blobs:
 
     async def read(self, key: str, offset: int, length: int) -> bytes:
         """A range of an object. Raises BlobMissing."""
-        try:
-            return bytes(await obstore.get_range_async(self._store, key, start=offset, length=length))
-        except (NotFoundError, FileNotFoundError) as error:
-            raise BlobMissing(key) from error
+        return bytes(await self._range(key, offset, length))
 
-    async def read_all(self, spans: Sequence[Span]) -> list[bytes | memoryview | None]:
+    async def read_all(self, spans: Sequence[Span]) -> list[memoryview | None]:
         """Many ranges, in their order; None for what is not there (any more). Neighbours are read as one range.
 
         Holds as many bytes as the spans have together, and the small gaps between them.
         """
-        found: list[bytes | memoryview | None] = [None] * len(spans)
+        found: list[memoryview | None] = [None] * len(spans)
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def fill(run: list[int]) -> None:
             first, last = spans[run[0]], spans[run[-1]]
             async with gate:
-                data = await self._read_there(first.key, first.offset, last.offset + last.length - first.offset)
-            whole = memoryview(data)
+                whole = await self._there(first.key, first.offset, last.offset + last.length - first.offset)
             for place in run:
                 start = spans[place].offset - first.offset
                 if start + spans[place].length <= len(whole):
@@ -99,16 +95,22 @@ class Blobs:
         await asyncio.gather(*(fill(run) for run in _neighbours(spans)))
         return found
 
-    async def _read_there(self, key: str, offset: int, length: int) -> bytes:
+    async def _there(self, key: str, offset: int, length: int) -> memoryview:
         """What there is of a range: nothing if the object is missing, less if it is shorter."""
         try:
-            return await self.read(key, offset, length)
+            return await self._range(key, offset, length)
         except BlobMissing:
-            return b""
+            return memoryview(b"")
         except BaseError:  # a range that begins behind the end is an error like any other
             if (await obstore.head_async(self._store, key))["size"] <= offset:
-                return b""
+                return memoryview(b"")
             raise
+
+    async def _range(self, key: str, offset: int, length: int) -> memoryview:
+        try:
+            return memoryview(await obstore.get_range_async(self._store, key, start=offset, length=length))
+        except (NotFoundError, FileNotFoundError) as error:
+            raise BlobMissing(key) from error
 
     def _put_local(self, path: Path, data: bytes) -> None:
         """What obstore does not do: sync. A pack's name is new, so it needs no rename: nobody reads it before the commit."""

@@ -11,6 +11,7 @@ from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from thresher.api.auth import Caller
+from thresher.api.codings import Encoder, choose
 from thresher.api.olostep import queries, schemas
 from thresher.api.olostep.lines import Lines
 from thresher.api.olostep.lookup import find_batch
@@ -66,20 +67,23 @@ async def export_batch(
         batch = await find_batch(connection, caller, batch_id)
     if query.submitted and batch.state is not BatchState.DONE:
         raise Problem(ProblemCode.BATCH_NOT_DONE, "Items can be exported in submit order when the batch is done.")
-    return Stream(await begun(_chunks(state, batch, query)), NDJSON, {})
+    coding = choose(request.headers.getlist("accept-encoding"))
+    headers = {"Vary": "Accept-Encoding", **({"Content-Encoding": coding} if coding else {})}
+    return Stream(await begun(_chunks(state, batch, query, Encoder(coding))), NDJSON, headers)
 
 
-async def _chunks(state: State, batch: Batch, query: queries.ExportQuery) -> AsyncGenerator[bytes]:
+async def _chunks(state: State, batch: Batch, query: queries.ExportQuery, encoder: Encoder) -> AsyncGenerator[bytes]:
     lines = Lines(batch.id, query.formats, partial(ids.retrieve_id, state.secret), state.settings.max_decoded_bytes)
     async with aclosing(runs(state, batch, query)) as found:
         async for run in found:
             place = 0
             while place < len(run.items):
-                chunk, place = await asyncio.to_thread(_write, lines, run, place)
+                chunk, place = await asyncio.to_thread(_write, lines, run, place, encoder)
                 yield chunk
+    yield encoder.end()
 
 
-def _write(lines: Lines, run: Run, place: int) -> tuple[bytes, int]:
+def _write(lines: Lines, run: Run, place: int, encoder: Encoder) -> tuple[bytes, int]:
     """Lines from a place in the run on, until they are a chunk; and the place behind them."""
     made: list[bytes] = []
     size = 0
@@ -87,4 +91,4 @@ def _write(lines: Lines, run: Run, place: int) -> tuple[bytes, int]:
         made.append(lines.line(run.items[place], run.cursors[place], run.frames[place]))
         size += len(made[-1])
         place += 1
-    return b"".join(made), place
+    return encoder.piece(b"".join(made)), place

@@ -21,10 +21,11 @@ class Lines:
     def __init__(self, batch: int, formats: frozenset[str], retrieve_id: RetrieveId, html_limit: int) -> None:
         self._batch = batch
         self._formats = tuple(name for name in EXPORTED if name in formats)
+        self._stored = tuple(name for name in ("markdown", "text", "links") if name in formats)
         self._retrieve_id = retrieve_id
         self._html_limit = html_limit
 
-    def line(self, item: Item, cursor: int, data: bytes | memoryview | None) -> bytes:
+    def line(self, item: Item, cursor: int, data: memoryview | None) -> bytes:
         """One item with the bytes of its frame, None if it has none or they cannot be had. Ends in a newline."""
         contents: dict[str, Any] = dict.fromkeys(("final_url", "title", *self._formats))
         error = error_view(item)
@@ -49,15 +50,14 @@ class Lines:
             line["metadata"] = item.metadata
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
-    def _contents(self, data: bytes | memoryview | None) -> dict[str, Any]:
+    def _contents(self, data: memoryview | None) -> dict[str, Any]:
         if data is None:
             raise FrameError("there is no frame")
         frame = Frame.parse(data)
         found: dict[str, Any] = {"final_url": frame.header.get("url"), "title": frame.header.get("title")}
-        if not {"markdown", "text", "links"}.isdisjoint(self._formats):
-            for name, part in zip(("markdown", "text", "links"), frame.document_json(), strict=True):
-                if name in self._formats:
-                    found[name] = orjson.Fragment(part)
+        if self._stored:
+            document = frame.document_json()
+            found |= {name: orjson.Fragment(document[name]) for name in self._stored}
         if "html" in self._formats:
             try:
                 found["html"] = frame.html(self._html_limit)

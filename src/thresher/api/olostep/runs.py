@@ -32,7 +32,7 @@ class Run:
 
     items: list[Item]
     cursors: list[int]
-    frames: Sequence[bytes | memoryview | None]
+    frames: Sequence[memoryview | None]
 
 
 async def runs(state: State, batch: Batch, query: ExportQuery) -> AsyncGenerator[Run]:
