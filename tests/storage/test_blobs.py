@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from thresher.storage.blobs import BlobMissing, Blobs, StoreUnusable, pack_key
+from thresher.storage.blobs import BlobMissing, Blobs, Span, StoreUnusable, pack_key
 
 
 def _mode(path: Path) -> int:
@@ -90,3 +91,57 @@ def test_keys_lie_under_their_batch_and_differ() -> None:
         assert (folder, batch) == ("packs", "batch_abc123")
         assert name.isalnum()
         assert len(name) == 28
+
+
+class ReadingBlobs(Blobs):
+    """The real store, and which ranges were read from it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.ranges: list[tuple[str, int, int]] = []
+
+    async def _range(self, key: str, offset: int, length: int) -> memoryview:
+        self.ranges.append((key, offset, length))
+        return await super()._range(key, offset, length)
+
+
+async def test_ranges_that_follow_each_other_are_read_as_one_and_come_back_in_the_order_asked_for(
+    tmp_path: Path,
+) -> None:
+    blobs = ReadingBlobs(tmp_path.as_uri())
+    data = secrets.token_bytes(300_000)
+    await blobs.put("packs/a", data)
+    await blobs.put("packs/b", data[::-1])
+    spans = [
+        Span("packs/a", 100, 50),
+        Span("packs/b", 0, 10),
+        Span("packs/a", 0, 100),
+        Span("packs/a", 1000, 5),  # behind a gap that is read with it
+        Span("packs/a", 290_000, 10_000),  # behind one that is not
+        Span("packs/a", 100, 50),  # the same again
+        Span("packs/b", 10, 0),
+    ]
+    found = await blobs.read_all(spans)
+    expected = [(data if span.key == "packs/a" else data[::-1])[span.offset :][: span.length] for span in spans]
+    assert [bytes(one) for one in found if one is not None] == expected
+    assert sorted(blobs.ranges) == [
+        ("packs/a", 0, 150),
+        ("packs/a", 100, 905),
+        ("packs/a", 290_000, 10_000),
+        ("packs/b", 0, 10),
+    ]
+    assert await blobs.read_all([]) == []
+
+
+async def test_of_many_ranges_those_that_are_not_there_are_left_out(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path.as_uri())
+    await blobs.put("packs/short", b"0123456789")
+    spans = [
+        Span("packs/short", 0, 4),
+        Span("packs/gone", 0, 4),
+        Span("packs/short", 4, 6),
+        Span("packs/short", 8, 4),
+        Span("packs/short", 10, 4),
+        Span("packs/short", 100_000, 4),
+    ]
+    assert await blobs.read_all(spans) == [b"0123", None, b"456789", None, None, None]

@@ -1,14 +1,16 @@
 """Pages of items: an integer cursor that stays put while settles go on, at the same cost anywhere."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from tests.storage import kit
 
-from thresher.domain.states import ItemState
-from thresher.storage import items
+from thresher.domain.states import ItemState, Outcome
+from thresher.storage import batches, items, reconcile
+from thresher.storage.batches import Batch
 from thresher.storage.database import Connection
+from thresher.storage.shards import Rest
 
 _FILL = """
 INSERT INTO item (batch_id, ord, ref, custom_id, state, finish_seq, failure, pack_id, off, len, finished_at)
@@ -74,6 +76,82 @@ async def test_unsettled_items_page_in_submit_order_by_whether_they_are_in_hand(
     assert all(item.seq is None and item.state is ItemState.PENDING for item in pending.items)
 
 
+async def _whole_run(
+    connection: Connection, batch: Batch, states: items.States, limit: int, *, hint: bool
+) -> list[items.Item]:
+    """Every run of finished items, one after the other, with or without the hint at the last item of the run before."""
+    found: list[items.Item] = []
+    while True:
+        now = await kit.reread(connection, batch)
+        cursor = (found[-1].seq or 0) + 1 if found else 0
+        run = await items.run_finished(connection, now, states, cursor, limit, found[-1] if found and hint else None)
+        if not run:
+            return found
+        found += run
+
+
+@pytest.mark.parametrize("how", [Outcome.CANCELLED, Outcome.EXPIRED])
+async def test_runs_over_the_unwritten_end_of_a_stopped_batch_are_the_same_with_a_hint_and_once_it_is_written(
+    connection: Connection, how: Literal[Outcome.CANCELLED, Outcome.EXPIRED], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = await kit.submit(connection, await kit.new_account(connection), [1] * 20, shard_size=20)
+    claim = await kit.claim_next(connection)
+    await kit.settle(connection, kit.work(claim, [11, 3]), kit.work(claim, [7], ItemState.FAILED), batch=batch.id)
+    await batches.stop(connection, batch.id, how)
+    await kit.finish_shard(connection, claim, rests=[Rest([n for n in range(20) if n not in (3, 7, 11)])])
+    overlay = ItemState.CANCELLED if how is Outcome.CANCELLED else ItemState.FAILED
+    wanted: list[items.States] = [None, {overlay}, {ItemState.COMPLETED}, {ItemState.COMPLETED, overlay}]
+    before = [await _whole_run(connection, batch, states, 4, hint=False) for states in wanted]
+    assert [item.ord for item in before[0]] == [11, 3, 7, *(n for n in range(20) if n not in (3, 7, 11))]
+    assert [item.seq for item in before[0]] == list(range(1, 21))
+    assert [await _whole_run(connection, batch, states, 4, hint=True) for states in wanted] == before
+    monkeypatch.setattr(reconcile, "SLICE", 6)
+    original, rounds = items.run_finished, 0
+
+    async def while_it_is_written(*args: Any) -> list[items.Item]:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 3:  # in the middle of the unwritten ones
+            assert await reconcile.reconcile(connection, kit.LIMITS)
+        return await original(*args)
+
+    monkeypatch.setattr(items, "run_finished", while_it_is_written)
+    assert await _whole_run(connection, batch, None, 4, hint=True) == before[0]
+    assert [await _whole_run(connection, batch, states, 4, hint=True) for states in wanted] == before
+
+
+async def test_runs_have_the_keys_of_their_packs_and_are_in_the_order_asked_for(connection: Connection) -> None:
+    batch = await kit.submit(connection, await kit.new_account(connection), [1] * 6, shard_size=6)
+    claim = await kit.claim_next(connection)
+    for ord_ in (4, 2, 0):
+        await kit.settle(connection, kit.work(claim, [ord_]), batch=batch.id)
+    await kit.settle(connection, kit.work(claim, [5, 3], ItemState.FAILED), batch=batch.id)
+    await kit.settle(connection, kit.work(claim, [1], ItemState.SKIPPED), batch=batch.id)
+    await kit.finish_shard(connection, claim)
+    now = await kit.reread(connection, batch)
+    finished = await items.run_finished(connection, now, None, 0, 100)
+    assert [item.ord for item in finished] == [4, 2, 0, 5, 3, 1]
+    keys = {item.ord: (await items.get(connection, now, item.ord) or item).pack_key for item in finished}
+    assert {item.ord: item.pack_key for item in finished} == keys
+    assert len({key for key in keys.values() if key}) == 3
+    submitted = await items.run_submitted(connection, now, None, 0, 100)
+    assert submitted == sorted(finished, key=lambda item: item.ord)
+    some = {ItemState.FAILED, ItemState.SKIPPED}
+    assert await items.run_submitted(connection, now, some, 2, 100) == [submitted[3], submitted[5]]
+    assert await items.run_submitted(connection, now, None, 4, 1) == [submitted[4]]
+    assert [item.ord for item in await items.run_finished(connection, now, some, 0, 2)] == [5, 3]
+
+
+async def test_an_overlaid_item_read_alone_has_no_finish_number_yet(connection: Connection) -> None:
+    batch = await kit.submit(connection, await kit.new_account(connection), [1, 1])
+    await batches.stop(connection, batch.id, Outcome.CANCELLED)
+    for seq in (None, 2):
+        item = await items.get(connection, await kit.reread(connection, batch), 1)
+        assert item is not None
+        assert (item.state, item.seq) == (ItemState.CANCELLED, seq)
+        await reconcile.reconcile(connection, kit.LIMITS)
+
+
 async def _explain(connection: Connection, query: str, *args: object) -> dict[str, Any]:
     """The plan as it is run, with the buffers that it touched."""
     await connection.fetch(query, *args)  # the planner's own look at the catalogue is not counted
@@ -119,3 +197,33 @@ async def test_a_page_costs_the_same_at_the_start_and_at_ninety_thousand(connect
     start, far = costs
     assert far <= start + 3
     assert far < 20
+
+
+async def test_a_run_in_submit_order_costs_the_same_at_the_start_and_at_ninety_thousand(
+    connection: Connection, large: int
+) -> None:
+    costs = []
+    for cursor in (0, 90_000):
+        plan = await _explain(connection, items._SUBMITTED, large, cursor, None, 100)
+        assert _indexes(plan) == {"item_pkey"}
+        costs.append(_buffers(plan))
+    start, far = costs
+    assert far <= start + 3
+
+
+async def test_with_a_hint_the_unwritten_items_that_were_read_are_not_read_again(
+    connection: Connection, large: int
+) -> None:
+    await connection.execute(
+        "UPDATE item SET state = 0, finish_seq = NULL, failure = NULL, pack_id = NULL WHERE batch_id = $1 AND ord >= 10",
+        large,
+    )
+    await connection.execute(
+        "UPDATE batch_progress SET state = 'done', outcome = 'cancelled', total = 100000, completed = 10,"
+        " cancelled = 99990, finished = 100000, numbered = 10, finished_at = now() WHERE batch_id = $1",
+        large,
+    )
+    await connection.execute("VACUUM ANALYZE item")
+    plan = await _explain(connection, items._OVERLAID, large, 90_001, None, 100, 89_999)
+    assert plan["Actual Rows"] == 100
+    assert _buffers(plan) < 60
