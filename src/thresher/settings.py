@@ -155,6 +155,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds from a batch's creation, of an open one from its start, to its forced end; a request may ask for fewer.",
     )
+    retention: float = Field(
+        2_592_000.0,
+        gt=0,
+        le=3_153_600_000.0,
+        description="Seconds from a batch's end to its purge: items and results go, a tombstone with the counts stays. 30 days; at most 100 years.",
+    )
     shard_size: int = Field(
         100,
         ge=1,
@@ -178,7 +184,9 @@ class Settings(BaseSettings):
         0.1, gt=0, description="Seconds that a finished item waits at most for others to be written with."
     )
     reconcile_seconds: float = Field(
-        60.0, gt=0, description="Seconds between two runs of the reconciler, which repairs and enforces deadlines."
+        60.0,
+        gt=0,
+        description="Seconds between two rounds of upkeep: of the reconciler, which repairs and enforces deadlines, and of the purge.",
     )
     stop_grace: float = Field(
         10.0,

@@ -13,6 +13,7 @@ from thresher.storage.database import Pool
 ROUTES = [
     ("POST", "/v1/batches"),
     ("GET", "/v1/batches/batch_x"),
+    ("DELETE", "/v1/batches/batch_x"),
     ("GET", "/v1/batches/batch_x/items"),
     ("GET", "/v1/batches/recent"),
     ("POST", "/v1/batches/batch_x/items"),

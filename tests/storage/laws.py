@@ -16,12 +16,16 @@ FROM item GROUP BY batch_id
 LAWS = {
     "the counters are the rows, and what is not written yet counts as the overlay": f"""
         SELECT * FROM batch_progress p JOIN ({_ROWS}) r ON r.batch_id = p.batch_id
-        WHERE p.total <> r.total OR p.numbered <> r.numbered OR r.numbered <> r.highest OR p.billed <> r.billed
-           OR p.completed <> r.completed OR p.skipped <> r.skipped
+        WHERE p.purged_at IS NULL AND (p.total <> r.total OR p.numbered <> r.numbered OR r.numbered <> r.highest
+           OR p.billed <> r.billed OR p.completed <> r.completed OR p.skipped <> r.skipped
            OR p.failed <> r.failed
               + CASE WHEN p.state = 'done' AND p.outcome <> 'cancelled' THEN r.pending ELSE 0 END
            OR p.cancelled <> r.cancelled
-              + CASE WHEN p.state = 'done' AND p.outcome = 'cancelled' THEN r.pending ELSE 0 END""",
+              + CASE WHEN p.state = 'done' AND p.outcome = 'cancelled' THEN r.pending ELSE 0 END)""",
+    "of an erased batch nothing is left but its tombstone": """
+        SELECT p.batch_id FROM batch_progress p WHERE p.erased_at IS NOT NULL
+           AND (EXISTS (SELECT FROM item i WHERE i.batch_id = p.batch_id)
+                OR EXISTS (SELECT FROM pack k WHERE k.batch_id = p.batch_id))""",
     "the states add up to the total": """
         SELECT * FROM batch_progress
         WHERE completed + failed + skipped + cancelled + processing > total
@@ -86,7 +90,11 @@ QUEUED = """
       AND (SELECT count(*) FROM thresher_queue.pgqueuer q WHERE q.dedupe_key = s.id::text) <> 1"""
 
 _FINISHED = "SELECT batch_id, ord, md5(i::text) AS seal FROM item i WHERE state <> 0"
-_DONE = "SELECT batch_id, md5((to_jsonb(p) - 'numbered')::text) AS seal FROM batch_progress p WHERE state = 'done'"
+_PURGED = "SELECT batch_id FROM batch_progress WHERE purged_at IS NOT NULL"
+_DONE = """
+SELECT batch_id, md5((to_jsonb(p) - '{numbered, purged_at, erased_at}'::text[])::text) AS seal
+FROM batch_progress p WHERE state = 'done'
+"""
 
 
 async def check(connection: Connection, *, queued: bool = False) -> None:
@@ -98,7 +106,7 @@ async def check(connection: Connection, *, queued: bool = False) -> None:
 
 
 class Memory:
-    """What was seen finished. It must never change again."""
+    """What was seen finished. It must never change again; the items of a purged batch may go."""
 
     def __init__(self) -> None:
         self._items: dict[tuple[int, int], str] = {}
@@ -106,7 +114,8 @@ class Memory:
 
     async def check(self, connection: Connection) -> None:
         items = {(row["batch_id"], row["ord"]): row["seal"] for row in await connection.fetch(_FINISHED)}
-        changed = {key for key, seal in self._items.items() if items.get(key) != seal}
+        purged = {row["batch_id"] for row in await connection.fetch(_PURGED)}
+        changed = {key for key, seal in self._items.items() if key[0] not in purged and items.get(key) != seal}
         assert not changed, f"finished items changed: {sorted(changed)[:5]}"
         done = {row["batch_id"]: row["seal"] for row in await connection.fetch(_DONE)}
         moved = {key for key, seal in self._batches.items() if done.get(key) != seal}

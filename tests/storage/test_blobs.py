@@ -1,13 +1,14 @@
-"""Packs on a disk: written durably and privately, read by range, missing by name."""
+"""Packs on a disk and in S3: written durably and privately, read by range, missing by name, deleted by the folder."""
 
 import asyncio
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.s3 import S3
 
 from thresher.storage.blobs import BlobMissing, Blobs, Span, StoreUnusable, pack_key
 
@@ -145,3 +146,57 @@ async def test_of_many_ranges_those_that_are_not_there_are_left_out(tmp_path: Pa
         Span("packs/short", 100_000, 4),
     ]
     assert await blobs.read_all(spans) == [b"0123", None, b"456789", None, None, None]
+
+
+@pytest.fixture(params=["a folder", "S3"])
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Blobs]:
+    if request.param == "a folder":
+        yield Blobs((tmp_path / "blobs").as_uri())
+        return
+    async with S3() as s3:
+        for name, value in s3.environment.items():
+            monkeypatch.setenv(name, value)
+        yield Blobs("s3://bucket/some/prefix")
+
+
+async def test_deleting_a_folder_takes_what_is_in_it_and_nothing_else(store: Blobs) -> None:
+    for key in ("packs/batch_a/1", "packs/batch_a/2", "packs/batch_ab/1", "packs/batch_b/1"):
+        await store.put(key, b"x")
+    assert await store.delete_all("packs/batch_a") == 2
+    with pytest.raises(BlobMissing):
+        await store.read("packs/batch_a/1", 0, 1)
+    assert await store.read("packs/batch_ab/1", 0, 1) == await store.read("packs/batch_b/1", 0, 1) == b"x"
+    assert await store.delete_all("packs/batch_a") == 0
+    assert await store.delete_all("packs/batch_never") == 0
+    await store.put("packs/batch_a/3", b"late")
+    assert await store.delete_all("packs/batch_a") == 1
+
+
+async def test_thousands_of_objects_are_deleted_a_thousand_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with S3() as s3:
+        for name, value in s3.environment.items():
+            monkeypatch.setenv(name, value)
+        s3.objects = {f"prefix/packs/batch_a/{number:05}": b"x" for number in range(2500)}
+        assert await Blobs("s3://bucket/prefix").delete_all("packs/batch_a") == 2500
+        assert s3.objects == {}
+        assert s3.deletions == [1000, 1000, 500]
+
+
+async def test_thousands_of_files_are_deleted_and_their_folder_too(tmp_path: Path) -> None:
+    store = Blobs((tmp_path / "blobs").as_uri())
+    folder = tmp_path / "blobs" / "packs" / "batch_a"
+    await store.put("packs/batch_a/0", b"x")
+    for number in range(1, 2500):
+        (folder / str(number)).write_bytes(b"x")
+    assert await store.delete_all("packs/batch_a") == 2500
+    assert list((tmp_path / "blobs").rglob("*")) == [tmp_path / "blobs" / "packs"]
+
+
+async def test_a_store_that_does_not_delete_is_said_to_be_unusable(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with S3() as s3:
+        for name, value in s3.environment.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(StoreUnusable, match="packs/batch_a"):
+            await Blobs("s3://another").delete_all("packs/batch_a")

@@ -1,7 +1,7 @@
 """Random lives of batches: whatever comes in whatever order, the laws hold after every transaction, and all ends.
 
 A state machine drives creates, appends, starts, claims, settles (partial, double, late), ends with rests, worker deaths and
-takeovers, stops, expiries, repairs. `THRESHER_TEST_PROFILE=deep` runs many more and longer lives.
+takeovers, stops, expiries, purges, repairs. `THRESHER_TEST_PROFILE=deep` runs many more and longer lives.
 """
 
 import asyncio
@@ -19,8 +19,9 @@ from tests.storage.kit import LIMITS, Job
 from tests.support.postgres import execute, fresh
 
 from thresher.domain.states import BATCH_MOVES, ITEM_MOVES, SHARD_MOVES, ItemState, Outcome
-from thresher.storage import batches, database, shards, submit
+from thresher.storage import batches, database, purge, shards, submit
 from thresher.storage.batches import Batch
+from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection
 from thresher.storage.reconcile import Limits, reconcile
 from thresher.storage.shards import Claim, LeaseLost, Rest
@@ -71,6 +72,7 @@ class Lives(RuleBasedStateMachine):
 
     runner: asyncio.Runner
     connection: Connection
+    blobs: Blobs
 
     def __init__(self) -> None:
         super().__init__()
@@ -222,14 +224,17 @@ class Lives(RuleBasedStateMachine):
                 self._do(shards.end(self.connection, claim.shard, claim.lease, [Rest([0])]))
 
     @precondition(lambda self: self.batches)
-    @rule(which=PICK, how=st.sampled_from(["cancel", "force", "expire"]))
+    @rule(which=PICK, how=st.sampled_from(["cancel", "force", "expire", "purge"]))
     def stop(self, which: int, how: str) -> None:
-        """One rule for three, so that most steps of a life are work."""
+        """One rule for four, so that most steps of a life are work."""
         batch = self.batches[which % len(self.batches)]
         if how == "cancel":
             self._do(batches.stop(self.connection, batch, Outcome.CANCELLED))
         elif how == "force":
             self._do(batches.force(self.connection, batch))
+        elif how == "purge":
+            self._do(purge.mark(self.connection, batch))
+            self._do(purge.purge(self.connection, self.blobs, LIMITS.item_timeout, timedelta(0)))
         else:
             self._do(self.connection.execute(_EXPIRE, batch))
             self._do(reconcile(self.connection, LIMITS))
@@ -281,12 +286,13 @@ class Lives(RuleBasedStateMachine):
 
 
 @pytest.fixture(scope="module")
-def lives(database_server: tuple[str, str]) -> Iterator[type[Lives]]:
+def lives(database_server: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Lives]]:
     """The machine on a database of its own, which all its lives share."""
     with asyncio.Runner() as runner:
         copy = fresh(*database_server)
         url = runner.run(copy.__aenter__())
         runner.run(execute(url, f"SET search_path TO thresher; {_RECORDER}"))
+        Lives.blobs = Blobs(tmp_path_factory.mktemp("blobs").as_uri())
         Lives.runner, Lives.connection = runner, runner.run(database.connect(url, "lives"))
         yield Lives
         runner.run(Lives.connection.close())

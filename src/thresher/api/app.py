@@ -28,7 +28,7 @@ from thresher.api.state import open_state
 from thresher.settings import Settings
 from thresher.storage.blobs import StoreUnusable
 from thresher.storage.database import DatabaseUnavailable
-from thresher.storage.reconcile import keep_reconciling
+from thresher.storage.upkeep import keep_up
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +40,13 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_state(settings) as state:
             app.state.thresher = state
-            reconciling = asyncio.create_task(keep_reconciling(state.pool, settings), name="reconciling")
+            upkeep = asyncio.create_task(keep_up(state.pool, state.blobs, settings), name="upkeep")
             try:
                 yield
             finally:
-                reconciling.cancel()
+                upkeep.cancel()
                 with suppress(asyncio.CancelledError):
-                    await reconciling
+                    await upkeep
 
     app = FastAPI(
         title="Thresher",

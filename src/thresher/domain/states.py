@@ -15,7 +15,7 @@ class BatchState(StrEnum):
     STOPPING = (
         "stopping"  # cancelled or expired, claimed shards are winding down; the last to end (or the reconciler) ends it
     )
-    DONE = "done"  # nothing moves any more; the janitor, when there is one, purges it
+    DONE = "done"  # nothing moves any more; the janitor purges it
 
 
 class Outcome(StrEnum):

@@ -35,7 +35,7 @@ from thresher.net.fetch import Fetcher
 from thresher.pipeline import item as pipeline
 from thresher.pipeline.robots import Robots
 from thresher.settings import Settings
-from thresher.storage import batches, database, hosts, queue, reconcile, shards
+from thresher.storage import batches, database, hosts, queue, shards, upkeep
 from thresher.storage.blobs import Blobs
 from thresher.storage.items import Settled
 from thresher.storage.shards import Claim, Held, LeaseLost, Rest
@@ -152,7 +152,9 @@ class Worker:
 
 
 @contextlib.asynccontextmanager
-async def _tools(settings: Settings, pool: database.Pool, leave: Callable[[], None]) -> AsyncIterator[Engine]:
+async def _tools(
+    settings: Settings, pool: database.Pool, store: Blobs, leave: Callable[[], None]
+) -> AsyncIterator[Engine]:
     """Everything that an attempt and a settle need, opened and closed together. `leave` ends the process in good order."""
     converter = Converter(
         timeout=settings.convert_timeout,
@@ -160,7 +162,7 @@ async def _tools(settings: Settings, pool: database.Pool, leave: Callable[[], No
         max_decoded_bytes=settings.max_decoded_bytes,
         max_output_bytes=settings.max_output_bytes,
     )
-    settler = Settler(pool, Blobs(settings.packs_url), settings)
+    settler = Settler(pool, store, settings)
     await converter.start()
     try:
         async with Fetcher.from_settings(settings) as fetcher:
@@ -226,9 +228,10 @@ async def _serve(settings: Settings, database_url: str) -> bool:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.leave)
+    store = Blobs(settings.packs_url)
     pool = await database.open_pool(database_url, "thresher work", size=_POOL)
     listener = await database.connect(database_url, "thresher queue", command_timeout=_SILENCE)
-    async with pool, _tools(settings, pool, process.break_off) as engine:
+    async with pool, _tools(settings, pool, store, process.break_off) as engine:
         keeper = LeaseKeeper(pool, settings.heartbeat)
         worker = Worker(settings, pool, engine, keeper)
         manager = QueueManager(queue.queries(listener), channel=queue.CHANNEL)
@@ -242,7 +245,7 @@ async def _serve(settings: Settings, database_url: str) -> bool:
             process.break_off()
 
         listener.add_termination_listener(cut_off)
-        chores = [asyncio.create_task(keeper.run()), asyncio.create_task(reconcile.keep_reconciling(pool, settings))]
+        chores = [asyncio.create_task(keeper.run()), asyncio.create_task(upkeep.keep_up(pool, store, settings))]
         try:
             await _run_queue(manager, settings)
         except database.PASSING as error:

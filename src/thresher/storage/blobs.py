@@ -4,6 +4,7 @@ A pack is durable when `put` returns. It knows nothing of what is in it: rows po
 """
 
 import asyncio
+import contextlib
 import os
 import secrets
 import time
@@ -18,6 +19,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 _AT_ONCE = 8  # ranges that one `read_all` has under way
 _GAP = 64 * 1024  # bytes between two ranges that are cheaper to read than to leave out
+_DELETED_TOGETHER = 1000  # objects: what S3 takes in one request
 
 
 class Span(NamedTuple):
@@ -43,9 +45,7 @@ class Blobs:
         """Raises StoreUnusable if the URL cannot be understood or the folder not be made."""
         self._root = Path(unquote(url.removeprefix("file://"))) if url.startswith("file://") else None
         try:
-            self._store: ObjectStore = (
-                from_url(url) if self._root is None else LocalStore(self._root, mkdir=True, automatic_cleanup=True)
-            )
+            self._store: ObjectStore = from_url(url) if self._root is None else LocalStore(self._root, mkdir=True)
         except (OSError, ValueError, BaseError) as error:
             raise StoreUnusable(f"the blob store at {url.partition('://')[0]}:// cannot be opened: {error}") from error
 
@@ -112,6 +112,24 @@ class Blobs:
         except (NotFoundError, FileNotFoundError) as error:
             raise BlobMissing(key) from error
 
+    async def delete_all(self, folder: str) -> int:
+        """Delete every object below a folder of the store, a thousand at a time. Returns how many there were.
+
+        May be broken off and repeated. Raises StoreUnusable.
+        """
+        deleted = 0
+        try:
+            async for found in obstore.list(self._store, prefix=folder, chunk_size=_DELETED_TOGETHER):
+                await obstore.delete_async(self._store, [each["path"] for each in found])
+                deleted += len(found)
+        except (OSError, BaseError) as error:
+            raise StoreUnusable(f"the blob store does not let go of {folder}: {error}") from error
+        if self._root is not None:
+            # Not obstore's own cleaning up: it takes away the folders above, too, under the feet of whoever writes.
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread((self._root / folder).rmdir)
+        return deleted
+
     def _put_local(self, path: Path, data: bytes) -> None:
         """What obstore does not do: sync. A pack's name is new, so it needs no rename: nobody reads it before the commit."""
         made = _make_folder(path.parent)
@@ -137,9 +155,14 @@ def _neighbours(spans: Sequence[Span]) -> list[list[int]]:
     return runs
 
 
+def pack_folder(batch_public_id: str) -> str:
+    """The folder of a batch's packs, which holds nothing else."""
+    return f"packs/{batch_public_id}"
+
+
 def pack_key(batch_public_id: str) -> str:
-    """A new key under the batch's prefix, so that purging a batch is a prefix delete; in time order within it."""
-    return f"packs/{batch_public_id}/{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"
+    """A new key in the batch's folder, so that purging a batch is the deletion of a folder; in time order within it."""
+    return f"{pack_folder(batch_public_id)}/{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"
 
 
 def _make_folder(folder: Path) -> list[Path]:

@@ -21,6 +21,19 @@ INSERT INTO robots (origin, rules, expires_at) VALUES ($1, $2, now() + $3 * inte
 ON CONFLICT (origin) DO UPDATE SET rules = excluded.rules, expires_at = excluded.expires_at
 """
 
+# SKIP LOCKED: a host that is just being paused again is none to forget.
+_FORGET_PAUSES = """
+DELETE FROM host WHERE host IN (
+    SELECT host FROM host WHERE paused_until <= now() ORDER BY paused_until LIMIT $1 FOR UPDATE SKIP LOCKED)
+"""
+
+_FORGET_ROBOTS = """
+DELETE FROM robots WHERE origin IN (
+    SELECT origin FROM robots WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+"""
+
+FORGOTTEN_TOGETHER = 10_000  # rows of each table that one call forgets
+
 
 async def pause(connection: Connection, host: str, seconds: float) -> datetime:
     """Pause a host for everyone; a longer pause that is on already stays. Returns its end."""
@@ -42,3 +55,9 @@ async def robots(connection: Connection, origin: str) -> dict[str, Any] | None:
 async def remember_robots(connection: Connection, origin: str, rules: dict[str, Any], seconds: float) -> None:
     """Remember an origin's rules for everyone, for so long."""
     await connection.execute(_REMEMBER, origin, rules, seconds)
+
+
+async def forget(connection: Connection) -> None:
+    """Delete what no longer holds: pauses that are over and rules that are too old, the oldest first."""
+    await connection.execute(_FORGET_PAUSES, FORGOTTEN_TOGETHER)
+    await connection.execute(_FORGET_ROBOTS, FORGOTTEN_TOGETHER)

@@ -1,12 +1,9 @@
 """Repair and deadlines, in SQL: what holds even when no worker lives.
 
-Every process that serves or works runs `reconcile` once a minute; an advisory lock lets one at a time through. Each
+storage/upkeep.py runs `reconcile` in every process; an advisory lock lets one at a time through. Each
 step is a transaction of its own and safe to repeat: a crash between two leaves work for the next round.
 """
 
-import asyncio
-import logging
-import random
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Self
@@ -16,10 +13,8 @@ from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import BatchState, Outcome
 from thresher.settings import Settings
 from thresher.storage import batches, progress, queue, shards
-from thresher.storage.database import PASSING, Connection, Pool
+from thresher.storage.database import Connection
 from thresher.storage.queue import Entry
-
-log = logging.getLogger("thresher.reconcile")
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock(2, 0)"
 _UNLOCK = "SELECT pg_advisory_unlock(2, 0)"
@@ -72,10 +67,13 @@ WHERE p.state = 'running' AND b.created_at < now() - $1::interval
 
 _COVERED = "SELECT EXISTS (SELECT FROM shard WHERE batch_id = $1)"
 
-# The rows of stopped batches that still show the state from before.
+# Stopped batches of which rows still show the state from before. A purged one's are not worth it.
 _OVERLAID = """
-SELECT p.batch_id, p.outcome FROM batch_progress p WHERE p.state = 'done' AND p.numbered < p.finished ORDER BY p.batch_id
+SELECT p.batch_id, p.outcome FROM batch_progress p
+WHERE p.state = 'done' AND p.purged_at IS NULL AND p.numbered < p.finished ORDER BY p.batch_id
 """
+
+_NUMBERED = "SELECT numbered FROM batch_progress WHERE batch_id = $1 AND purged_at IS NULL"
 
 _WRITE_OVERLAY = """
 WITH late AS (SELECT ord, row_number() OVER (ORDER BY ord) AS rn FROM (
@@ -202,9 +200,9 @@ async def _write_overlays(connection: Connection, report: Report) -> None:
         while more:
             async with connection.transaction():
                 await connection.fetchrow(progress.LOCK, row["batch_id"])
-                numbered = await connection.fetchval(
-                    "SELECT numbered FROM batch_progress WHERE batch_id = $1", row["batch_id"]
-                )
+                numbered = await connection.fetchval(_NUMBERED, row["batch_id"])
+                if numbered is None:
+                    break
                 more = await connection.fetchval(
                     _WRITE_OVERLAY,
                     row["batch_id"],
@@ -228,28 +226,3 @@ async def _rebase_clock(connection: Connection) -> None:
         await connection.execute("UPDATE fair_clock SET tag = 0")
         await connection.execute("UPDATE shard SET tag = greatest(tag - $1, 0)", tag)
         await queue.rebase(connection, tag)
-
-
-async def keep_reconciling(pool: Pool, settings: Settings) -> None:
-    """The reconciler's clock in a process: reconcile for ever; the caller cancels it. The first round comes soon, because a restart may have lost something."""
-    limits = Limits.of(settings)
-    wait = settings.reconcile_seconds * random.uniform(0.0, 0.1)
-    while True:
-        await asyncio.sleep(wait)
-        await _once(pool, limits)
-        # Jittered, so that the processes of a cluster do not all ask for the lock in the same instant.
-        wait = settings.reconcile_seconds * random.uniform(0.8, 1.2)
-
-
-async def _once(pool: Pool, limits: Limits) -> None:
-    try:
-        async with pool.acquire(timeout=10) as connection:
-            report = await reconcile(connection, limits)
-    except PASSING as error:
-        log.warning("reconciling failed, to be tried again: %s: %s", type(error).__name__, error)
-    except Exception:
-        # This loop is what ends batches that nothing else ends: one bad round must not stop it.
-        log.exception("reconciling failed, to be tried again")
-    else:
-        if report is not None and str(report) != "nothing":
-            log.info("reconciled: %s", report)

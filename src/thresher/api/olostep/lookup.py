@@ -14,11 +14,17 @@ _BATCH_ID = re.compile(r"batch_[a-z0-9]{1,40}")
 
 async def find_batch(connection: Connection, caller: Account, public_id: str) -> Batch:
     """Raises Problem: batch_not_found for an unknown or foreign id, batch_purged with the counts that it ended with."""
+    batch = await find_even_purged(connection, caller, public_id)
+    refuse_purged(batch)
+    return batch
+
+
+async def find_even_purged(connection: Connection, caller: Account, public_id: str) -> Batch:
+    """Raises Problem(batch_not_found)."""
     # A path may hold anything, also what PostgreSQL refuses as text.
     batch = await batches.get(connection, caller.id, public_id) if _BATCH_ID.fullmatch(public_id) else None
     if batch is None:
         raise Problem(ProblemCode.BATCH_NOT_FOUND, "Batch not found")
-    refuse_purged(batch)
     return batch
 
 

@@ -9,15 +9,15 @@ from starlette.responses import Response
 
 from thresher.api.auth import Caller
 from thresher.api.olostep import content, queries, schemas, views
-from thresher.api.olostep.lookup import find_batch, refuse_purged
+from thresher.api.olostep.lookup import find_batch, find_even_purged, refuse_purged
 from thresher.api.olostep.requests import CreateBatch, read_create
 from thresher.api.openapi import PROBLEMS, json_body
 from thresher.api.reply import json_bytes, json_reply
 from thresher.api.state import State, state_of
 from thresher.domain import ids
 from thresher.domain.problem import Problem, ProblemCode
-from thresher.domain.states import ItemState, Outcome
-from thresher.storage import batches, items, submit
+from thresher.domain.states import BatchState, ItemState, Outcome
+from thresher.storage import batches, items, purge, submit
 from thresher.storage.accounts import Account
 from thresher.storage.batches import Batch
 from thresher.storage.blobs import BlobMissing
@@ -77,6 +77,19 @@ async def cancel_batch(request: Request, caller: Caller, batch_id: str) -> Respo
     return json_reply(views.batch_view(batch))
 
 
+@router.delete("/batches/{batch_id}", response_model=schemas.Deleted, summary="Delete a batch that is done")
+async def delete_batch(request: Request, caller: Caller, batch_id: str) -> Response:
+    """Items and results are unreadable from the answer on, and erased soon after; the counts stay. It can be repeated."""
+    async with state_of(request).connection() as connection:
+        batch = await find_even_purged(connection, caller, batch_id)
+        if batch.state is not BatchState.DONE:
+            raise Problem(
+                ProblemCode.BATCH_NOT_DONE, f"This batch is {batch.state}, so it cannot be deleted; cancel it first."
+            )
+        await purge.mark(connection, batch.id)
+    return json_reply(views.deleted_view(batch))
+
+
 @router.get("/batches/{batch_id}/items", response_model=schemas.Items, summary="A page of a batch's items")
 async def batch_items(
     request: Request,
@@ -112,6 +125,7 @@ async def retrieve(
     try:
         data = await state.blobs.read(item.pack_key, *item.span)
     except BlobMissing:
+        await _settled_item(state, caller, public_id)  # the batch may have been purged since: then this says so
         raise _no_content("The content of this item is no longer in the store.") from None
     limit = state.settings.max_decoded_bytes
     return json_bytes(await asyncio.to_thread(content.render, item, public_id, data, wanted, limit))

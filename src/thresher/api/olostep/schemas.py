@@ -91,6 +91,14 @@ class Batches(_Schema):
     data: list[Batch]
 
 
+class Deleted(_Schema):
+    id: str
+    object: Literal["batch"]
+    deleted: Literal[True]
+    counts: Counts
+    outcome: Literal["all_ok", "partial", "all_failed", "cancelled", "expired"]
+
+
 class ItemError(_Schema):
     code: str
     message: str

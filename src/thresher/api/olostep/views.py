@@ -65,6 +65,17 @@ def counts_view(batch: Batch) -> dict[str, int]:
     }
 
 
+def deleted_view(batch: Batch) -> dict[str, Any]:
+    """The reply of a delete: the tombstone."""
+    return {
+        "id": batch.public_id,
+        "object": "batch",
+        "deleted": True,
+        "counts": counts_view(batch),
+        "outcome": batch.outcome,
+    }
+
+
 def items_view(batch: Batch, page: Page, status: str | None, name: str, retrieve_id: RetrieveId) -> dict[str, Any]:
     """A page of items. `name` is the reply's `object`; `cursor` is absent on the last page, for some clients loop on null."""
     unsettled = status if status in ("pending", "processing") else None

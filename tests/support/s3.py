@@ -1,0 +1,105 @@
+"""A store on loopback that speaks as much S3 as packs need: put, read a range, list by prefix, delete many at once."""
+
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from aiohttp import web
+
+
+class S3:
+    """`async with S3() as s3`: one bucket, named `bucket`. Signatures are not checked."""
+
+    PAGE = 1000  # keys in a listing, and in a deletion, as in S3
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.deletions: list[int] = []  # keys in each request that deleted
+        self.denied = ""  # a part of keys that may not be deleted
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=2**26)
+        app.router.add_get("/bucket", self._list)
+        app.router.add_post("/bucket", self._delete)
+        app.router.add_put("/bucket/{key:.+}", self._put)
+        app.router.add_get("/bucket/{key:.+}", self._get)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What an operator sets for a store of their own."""
+        return {
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+    async def _put(self, request: web.Request) -> web.Response:
+        self.objects[request.match_info["key"]] = await request.read()
+        return web.Response(headers={"ETag": '"e"'})
+
+    async def _get(self, request: web.Request) -> web.Response:
+        data = self.objects.get(request.match_info["key"])
+        if data is None:
+            return web.Response(status=404)
+        asked = request.http_range
+        part = data[asked]
+        start = asked.start or 0
+        headers = {
+            "ETag": '"e"',
+            "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT",
+            "Content-Range": f"bytes {start}-{start + len(part) - 1}/{len(data)}",
+        }
+        return web.Response(status=206, body=part, headers=headers)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        prefix, after = request.query.get("prefix", ""), request.query.get("continuation-token", "")
+        keys = sorted(key for key in self.objects if key.startswith(prefix) and key > after)
+        page = keys[: self.PAGE]
+        more = len(keys) > len(page)
+        found = "".join(
+            f"<Contents><Key>{escape(key)}</Key><Size>{len(self.objects[key])}</Size><ETag>&quot;e&quot;</ETag>"
+            "<LastModified>2025-01-01T00:00:00.000Z</LastModified></Contents>"
+            for key in page
+        )
+        token = f"<NextContinuationToken>{quote(page[-1])}</NextContinuationToken>" if more else ""
+        return _xml(
+            f"<ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>{token}{found}</ListBucketResult>"
+        )
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        names = [node.text or "" for node in ElementTree.fromstring(await request.text()).iter() if _is_key(node.tag)]
+        self.deletions.append(len(names))
+        if len(names) > self.PAGE:
+            return web.Response(status=400)
+        return _xml(f"<DeleteResult>{''.join(map(self._delete_one, names))}</DeleteResult>")
+
+    def _delete_one(self, key: str) -> str:
+        if self.denied and self.denied in key:
+            return f"<Error><Key>{escape(key)}</Key><Code>AccessDenied</Code><Message>kept</Message></Error>"
+        self.objects.pop(key, None)
+        return f"<Deleted><Key>{escape(key)}</Key></Deleted>"
+
+
+def _is_key(tag: str) -> bool:
+    return tag.rpartition("}")[2] == "Key"
+
+
+def _xml(body: str) -> web.Response:
+    return web.Response(text=f'<?xml version="1.0" encoding="UTF-8"?>{body}', content_type="application/xml")
