@@ -75,29 +75,15 @@ async def test_a_server_of_its_own_is_ready_silent_and_gone_afterwards(
 ) -> None:
     async with endpoint(settings(room)) as server:
         assert await answer(server) == 404
-        assert (await find_endpoint(settings(room))) == server
+        async with endpoint(settings(room)) as second:
+            assert second == server, "a second command uses the server of the first"
+        with pytest.raises(DataDirInUse):
+            async with embedded_stack(settings(room)):
+                pass
     assert processes_with(room.name) == []
     assert not (room / "data" / "server.json").exists()
     assert await stored_keys(room / "data") == []
     assert capfd.readouterr() == ("", "")
-
-
-async def test_a_cancelled_command_stops_its_server_in_good_order(room: Path) -> None:
-    began = asyncio.Event()
-
-    async def command() -> None:
-        async with endpoint(settings(room)):
-            began.set()
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(command())
-    await began.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert processes_with(room.name) == []
-    assert not (room / "data" / "server.json").exists()
-    assert "shut down" in (room / "data" / "log" / "postgres.log").read_text().splitlines()[-1]
 
 
 @pytest.mark.parametrize("line", ["initdb", "work"])
@@ -138,14 +124,8 @@ async def test_ctrl_c_in_a_terminal_reaches_the_command_alone_and_it_stops_every
     assert await asyncio.wait_for(holder.communicate(), 60) == (b"", b"")
     assert holder.returncode == 130
     assert processes_with(room.name) == []
-
-
-async def test_a_second_command_uses_the_server_of_the_first(room: Path) -> None:
-    async with endpoint(settings(room)) as first, endpoint(settings(room)) as second:
-        assert second == first
-        with pytest.raises(DataDirInUse):
-            async with embedded_stack(settings(room)):
-                pass
+    assert not (room / "data" / "server.json").exists()
+    assert "shut down" in (room / "data" / "log" / "postgres.log").read_text().splitlines()[-1], "in good order"
 
 
 async def test_commands_that_begin_at_once_agree_on_one_server(room: Path) -> None:
@@ -164,8 +144,11 @@ async def test_commands_that_begin_at_once_agree_on_one_server(room: Path) -> No
 
 
 async def test_a_running_server_is_found_and_its_key_ends_with_it(room: Path) -> None:
+    async with endpoint(settings(room)):
+        pass
     with Server(room / "data") as server:
         await server.ready()
+        assert server.said("Your API key, shown only now: thr_"), "what a command had before is nothing to an operator"
         found = await find_endpoint(settings(room))
         assert found is not None
         assert await answer(found) == 404
@@ -188,16 +171,6 @@ async def test_the_key_of_a_killed_server_is_deleted_by_the_next_start(room: Pat
         assert await answer(own) == 404
         assert await answer(Endpoint(own.url, left.endpoint.key)) == 401
     assert await stored_keys(room / "data") == ["bootstrap"]
-
-
-async def test_the_first_serve_shows_a_key_although_a_command_had_a_server_before(room: Path) -> None:
-    async with endpoint(settings(room)):
-        pass
-    with Server(room / "data") as server:
-        await server.ready()
-        assert server.said("Your API key, shown only now: thr_")
-        server.process.send_signal(signal.SIGTERM)
-        await server.ended()
 
 
 async def test_a_server_that_is_named_is_taken_as_it_is(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:

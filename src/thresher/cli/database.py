@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from thresher.cli.errors import CommandError
 from thresher.cli.preflight import check_migrated
-from thresher.cli.setup import prepare_database
 from thresher.settings import Settings
 from thresher.storage.database import Connection, DatabaseUnavailable, connect
 from thresher.storage.embedded import DataDirInUse, EmbeddedPostgres, url_of_running
@@ -51,6 +50,8 @@ async def _url(parts: AsyncExitStack, settings: Settings, make: bool) -> str:
             await asyncio.sleep(POLL_SECONDS)
         else:
             parts.push_async_callback(postgres.stop)
+            from thresher.cli.setup import prepare_database  # it brings the queue library along
+
             await prepare_database(postgres.url, settings.bootstrap_key, make=False)
             return postgres.url
 

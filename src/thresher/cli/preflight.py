@@ -10,14 +10,16 @@ from contextlib import contextmanager
 import asyncpg
 
 from thresher.cli.errors import CommandError
-from thresher.domain.address import AllowList
-from thresher.net.routes import Routes
 from thresher.settings import Settings
 from thresher.storage import accounts, database
 
 
 def check_fetching(settings: Settings) -> None:
     """Raises CommandError, with exit code 2, naming the setting that no page could be fetched with."""
+    # Here, because the public suffix list that they bring along is of no use to the commands that ask for a database.
+    from thresher.domain.address import AllowList
+    from thresher.net.routes import Routes
+
     with _named("THRESHER_FETCH_ALLOW"):
         AllowList(settings.fetch_allow)
     with _named("THRESHER_WEBHOOK_ALLOW"):
