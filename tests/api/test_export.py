@@ -188,7 +188,9 @@ async def test_an_export_goes_on_behind_any_line_and_ends_at_the_limit(api: Api,
 
 
 async def test_of_a_running_batch_there_is_what_is_finished_and_then_the_end(api: Api, worker: Worker) -> None:
-    made = await api.create(*(f"https://a.example/{n}" for n in range(6)))
+    made = await api.create(*(f"https://a.example/{n}" for n in range(6)), open=True)
+    assert await export(api, made["id"]) == []
+    await api.client.post(f"/v1/batches/{made['id']}/start")
     assert await export(api, made["id"]) == []
     claim = await worker.claim()
     assert claim is not None

@@ -61,6 +61,8 @@ class S3:
         asked = request.http_range
         part = data[asked]
         start = asked.start or 0
+        if start >= len(data):
+            return web.Response(status=416)
         headers = {
             "ETag": '"e"',
             "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT",
