@@ -4,12 +4,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.support.cluster import Cluster, submit, until, until_done
+from tests.support.cluster import Cluster, new_items, submit, until, until_done
 from tests.support.invariants import check_done
 from tests.support.origin import Origin
 
 from thresher.domain.states import Outcome
 from thresher.storage import batches
+from thresher.storage import submit as submits
 from thresher.storage.batches import Batch
 from thresher.storage.database import Pool
 
@@ -29,6 +30,36 @@ async def test_a_batch_of_pages_comes_out_complete(cluster: Cluster, origin: Ori
     assert (batch.outcome, batch.completed) == ("all_ok", 200)
     await check_done(pool, batch)
     assert Counter(path for _, path in origin.asked) == Counter(f"/page/{n}" for n in range(200))
+
+
+async def test_an_open_batch_is_left_alone_until_its_start_and_then_runs_whole(
+    cluster: Cluster, origin: Origin, pool: Pool
+) -> None:
+    urls = [f"http://h{n % 7}.example/page/{n}" for n in range(150)]
+    batch = await submit(pool, urls[:50], stays_open=True)
+    await cluster.start(2)
+    await until_done(pool, await submit(pool, ["http://other.example/page/x"]))  # workers work
+    async with pool.acquire() as connection:
+        for start in (50, 100):
+            items = new_items(urls[start : start + 50], start)
+            await submits.append(connection, batch.id, items, limit=1000, offset=start)
+        await until_done(pool, await submit(pool, ["http://other.example/page/y"]))
+        assert Counter(path for _, path in origin.asked) == Counter(["/page/x", "/page/y"])
+        await submits.start(connection, batch.id, 10)
+    batch = await until_done(pool, batch)
+    assert (batch.outcome, batch.completed) == ("all_ok", 150)
+    await check_done(pool, batch)
+    assert Counter(p for _, p in origin.asked if p[6:].isdigit()) == Counter(f"/page/{n}" for n in range(150))
+
+
+async def test_an_open_batch_that_nobody_starts_is_ended_by_its_deadline_and_sends_nothing(
+    cluster: Cluster, origin: Origin, pool: Pool
+) -> None:
+    await cluster.start(1)
+    batch = await until_done(pool, await submit(pool, ["http://a.example/page/1"], lifetime=0.5, stays_open=True))
+    assert (batch.outcome, batch.failed) == (Outcome.EXPIRED, 1)
+    await until_done(pool, await submit(pool, ["http://a.example/page/2"]))
+    assert [path for _, path in origin.asked] == ["/page/2"]
 
 
 async def test_every_failure_has_its_code_and_the_batch_ends(cluster: Cluster, origin: Origin, pool: Pool) -> None:

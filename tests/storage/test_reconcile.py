@@ -81,6 +81,15 @@ async def test_a_batch_that_nobody_works_at_is_recovered(connection: Connection)
     await laws.check(connection)
 
 
+async def test_a_large_batch_is_recovered_whole(connection: Connection) -> None:
+    batch = await kit.submit(connection, await kit.new_account(connection), [n % 1024 for n in range(25_000)])
+    await connection.execute("DELETE FROM shard")
+    await connection.execute("TRUNCATE thresher_queue.pgqueuer")
+    limits = Limits(kit.LIMITS.item_timeout, kit.LIMITS.stop_grace, 100, kit.LIMITS.quiet)
+    assert (await _round(connection, limits)).recovered == batch.total
+    assert (await _round(connection, limits)).recovered == 0
+
+
 async def test_a_batch_of_nothing_is_ended(connection: Connection) -> None:
     batch = await kit.submit(connection, await kit.new_account(connection), [])
     await reconcile(connection, kit.LIMITS)

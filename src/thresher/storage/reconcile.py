@@ -131,8 +131,7 @@ async def reconcile(connection: Connection, limits: Limits) -> Report | None:
     if not await connection.fetchval(_TRY_LOCK):
         return None
     try:
-        report = Report()
-        await _end_batches(connection, limits, report)
+        report = await end_batches(connection, limits)
         await _end_items(connection, limits, report)
         await _repair(connection, limits, report)
         await _write_overlays(connection, report)
@@ -143,11 +142,14 @@ async def reconcile(connection: Connection, limits: Limits) -> Report | None:
         await connection.execute(_UNLOCK)
 
 
-async def _end_batches(connection: Connection, limits: Limits, report: Report) -> None:
+async def end_batches(connection: Connection, limits: Limits) -> Report:
+    """End the batches past their deadline, and those whose stop takes too long; any number of processes may do it at once."""
+    report = Report()
     for row in await connection.fetch(_EXPIRED):
         report.expired += await batches.stop(connection, row["id"], Outcome.EXPIRED)
     for row in await connection.fetch(_OVERDUE_STOP, limits.stop_grace):
         report.forced += await batches.force(connection, row["batch_id"])
+    return report
 
 
 async def _end_items(connection: Connection, limits: Limits, report: Report) -> None:
