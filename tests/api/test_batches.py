@@ -133,6 +133,29 @@ async def test_ten_thousand_items_are_taken_in_one_request_within_a_second(api: 
     assert time.process_time() - started < 1.0  # of this process's own time; the database's is not ours to promise here
 
 
+async def test_a_timeout_of_its_own_ends_a_batch_long_before_the_reconciler_looks(api: Api) -> None:
+    assert api.settings.reconcile_seconds == 3600
+    made = await api.create("https://example.com/", timeout=0.2)
+    opened = (await api.client.post("/v1/batches", json={"open": True, "timeout": 0.2})).json()
+    async with asyncio.timeout(30):
+        for batch in (made, opened):
+            while (info := await api.get(f"/v1/batches/{batch['id']}"))["status"] != "completed":
+                await asyncio.sleep(0.05)
+            assert info["outcome"] == "expired"
+
+
+async def test_a_timeout_is_counted_from_the_creation_and_of_an_open_batch_from_its_start(api: Api, pool: Pool) -> None:
+    made = await api.create("https://example.com/", timeout=90.5)
+    assert made["deadline"] - made["created"] in (90, 91)
+    opened = await api.create("https://example.com/", open=True, timeout=600)
+    assert opened["deadline"] - opened["created"] == 600
+    await pool.execute(
+        "UPDATE batch SET created_at = created_at - interval '500 seconds', deadline_at = deadline_at - interval '500 seconds'"
+    )
+    started = (await api.client.post(f"/v1/batches/{opened['id']}/start")).json()
+    assert started["deadline"] - started["created"] in range(1100, 1160)
+
+
 async def test_a_batch_past_its_deadline_ends_although_no_worker_lives(api_settings: Settings) -> None:
     short = settings_for(
         str(api_settings.database_url), api_settings.data_dir, batch_timeout=0.05, reconcile_seconds=0.05

@@ -21,12 +21,24 @@ _item = _json | st.fixed_dictionaries(
 _body = _json | st.fixed_dictionaries(
     {"items": _json | st.lists(_item, max_size=3)},
     optional=dict.fromkeys(
-        ("metadata", "country", "parser", "webhook", "webhook_url", "links_on_page", "formats", "urls"), _json
+        (
+            "open",
+            "timeout",
+            "metadata",
+            "country",
+            "parser",
+            "webhook",
+            "webhook_url",
+            "links_on_page",
+            "formats",
+            "urls",
+        ),
+        _json,
     ),
 )
 _query = st.lists(
     st.tuples(
-        st.sampled_from(["status", "cursor", "limit", "formats", "formats[]", "retrieve_id", "x"]),
+        st.sampled_from(["status", "cursor", "limit", "formats", "formats[]", "retrieve_id", "offset", "x"]),
         st.text(max_size=20) | st.integers().map(str) | st.sampled_from(["html", "[]", '["text"]', "completed", "\0"]),
     ),
     max_size=4,
@@ -50,10 +62,18 @@ async def test_no_bytes_make_the_server_fail(api: Api, body: bytes) -> None:
 
 
 @_often
+@given(lines=st.lists(_item.map(json.dumps).map(str.encode) | st.binary(max_size=60), max_size=6))
+async def test_no_lines_make_the_server_fail(api: Api, opened: str, lines: list[bytes]) -> None:
+    headers = {"Content-Type": "application/x-ndjson"}
+    response = await api.client.post(f"/v1/batches/{opened}/items", content=b"\n".join(lines), headers=headers)
+    assert response.status_code in (200, 400), response.text
+
+
+@_often
 @given(query=_query)
 async def test_no_query_makes_the_server_fail(api: Api, made: str, query: list[tuple[str, str]]) -> None:
     encodable = [(name, text.encode("utf-8", "replace").decode()) for name, text in query]
-    for path in (f"/v1/batches/{made}/items", "/v1/retrieve", f"/v1/batches/{made}"):
+    for path in (f"/v1/batches/{made}/items", "/v1/batches/recent", "/v1/retrieve", f"/v1/batches/{made}"):
         response = await api.client.get(path, params=httpx.QueryParams(tuple(encodable)))
         assert response.status_code in (200, 400, 404), response.text
 
@@ -64,6 +84,11 @@ async def test_no_path_makes_the_server_fail(api: Api, name: bytes) -> None:
     escaped = "".join(f"%{byte:02x}" for byte in name)
     response = await api.client.get(f"/v1/batches/{escaped}/items")
     assert response.status_code in (404, 405), response.text
+
+
+@pytest.fixture
+async def opened(api: Api) -> str:
+    return str((await api.create(open=True))["id"])
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""The clocks in every process that serves or works: reconciling and purging, each on its own.
+"""The clocks in every process that serves or works: deadlines, reconciling and purging, each on its own.
 
-A store that hangs, or a purge of millions, holds up no deadline. One process of the cluster at a time does each; which,
-and what is done, is for the modules that do it.
+A store that hangs, or a purge of millions, holds up no deadline. Which process of the cluster does
+a chore, and what is done, is for the modules that do it.
 """
 
 import asyncio
@@ -14,9 +14,11 @@ from thresher.settings import Settings
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import PASSING, Connection, Pool
 from thresher.storage.purge import purge
-from thresher.storage.reconcile import Limits, reconcile
+from thresher.storage.reconcile import Limits, end_batches, reconcile
 
 Chore = Callable[[Connection], Awaitable[object]]  # one round: a report that reads as words, None if another is at it
+
+DEADLINES = 4.0  # seconds between two looks at what is past its deadline: a caller that set one is waiting for it
 
 log = logging.getLogger("thresher.upkeep")
 
@@ -24,7 +26,9 @@ log = logging.getLogger("thresher.upkeep")
 async def keep_up(pool: Pool, blobs: Blobs, settings: Settings) -> None:
     """Do the chores for ever; the caller cancels it."""
     limits, retention = Limits.of(settings), timedelta(seconds=settings.retention)
+    often = min(DEADLINES, settings.reconcile_seconds)
     await asyncio.gather(
+        _repeat("ending", lambda connection: end_batches(connection, limits), pool, often),
         _repeat("reconciling", lambda connection: reconcile(connection, limits), pool, settings.reconcile_seconds),
         _repeat("purging", lambda connection: purge(connection, blobs, retention), pool, settings.reconcile_seconds),
     )
