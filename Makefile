@@ -53,6 +53,7 @@ docs: setup ## Write the pages of docs/ that are made from the code
 lock: setup ## Lock the newest allowed versions of everything into requirements/
 	$(BIN)/$(COMPILE) --upgrade -o requirements/runtime.lock pyproject.toml
 	$(BIN)/$(COMPILE) --upgrade -o requirements/dev.lock --extra dev pyproject.toml requirements/build.in
+	$(BIN)/$(COMPILE) --upgrade -o requirements/build.lock requirements/build.in
 	$(BIN)/$(COMPILE) --upgrade -o requirements/bench.lock requirements/bench.in
 
 clean: ## Remove what setup, test and check have made
