@@ -64,7 +64,7 @@ def convert(url: str, html: bytes) -> tuple[str | None, bytes]:
     page.resolve_links(url)
     links = list(dict.fromkeys(href for element in page.iter_elements(("a", "area")) if (href := element.attr("href"))))
     title = page.select_one("title")
-    return title and title.text, orjson.dumps({"markdown": page.to_markdown(), "links": links})
+    return title.text if title else None, orjson.dumps({"markdown": page.to_markdown(), "links": links})
 
 
 async def fetch_all(urls: list[str], store: Store) -> None:

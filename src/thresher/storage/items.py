@@ -26,21 +26,22 @@ SELECT s.id FROM shard s JOIN unnest($1::bigint[], $2::int[]) AS l (id, lease) O
 WHERE s.state = 'running' ORDER BY s.id FOR UPDATE OF s
 """
 
-# Each item once: only a pending one moves. The finish order is the order of the arguments.
+# Each item once: only a pending one moves. The finish order is the order of the arguments. Item by item and then by row
+# address, so that no plan looks at more of the batch than these: of a batch that was just copied in the planner knows
+# nothing, takes it for a handful of rows, and would go through all of it for each item.
 _SETTLE = """
-WITH done AS (
-    SELECT u.*, row_number() OVER (ORDER BY u.n) AS rn
+WITH done AS MATERIALIZED (
+    SELECT u.*, i.at, row_number() OVER (ORDER BY u.n) AS rn
     FROM unnest($2::int[], $3::smallint[], $4::text[], $5::text[], $6::smallint[], $7::int[], $8::text[],
                 $9::bigint[], $10::int[], $11::bigint[]) WITH ORDINALITY
          AS u (ord, state, failure, detail, http, billed, attempts, off, len, shard, n)
-    JOIN item i ON i.batch_id = $1 AND i.ord = u.ord
-    WHERE i.state = 0
+    CROSS JOIN LATERAL (SELECT ctid AS at FROM item WHERE batch_id = $1 AND ord = u.ord AND state = 0 OFFSET 0) i
 )
 UPDATE item SET state = done.state, finish_seq = $12 + done.rn, failure = done.failure, detail = done.detail,
        http = done.http, billed = done.billed, attempts = done.attempts::jsonb, finished_at = now(),
        pack_id = CASE WHEN done.len IS NULL THEN NULL ELSE $13::bigint END, off = done.off, len = done.len
 FROM done
-WHERE item.batch_id = $1 AND item.ord = done.ord AND item.state = 0
+WHERE item.ctid = done.at AND item.state = 0
 RETURNING done.state, done.billed, done.shard
 """
 
