@@ -20,40 +20,56 @@ from thresher.storage.database import Connection
 
 States: TypeAlias = Collection[ItemState] | None  # some of the finished states; None for all of them
 
-# The leases that still hold, locked so that no takeover comes between this and the commit.
-_LEASES = """
-SELECT s.id FROM shard s JOIN unnest($1::bigint[], $2::int[]) AS l (id, lease) ON s.id = l.id AND s.starts = l.lease
-WHERE s.state = 'running' ORDER BY s.id FOR UPDATE OF s
-"""
-
-# Each item once: only a pending one moves. The finish order is the order of the arguments. Item by item and then by row
-# address, so that no plan looks at more of the batch than these: of a batch that was just copied in the planner knows
-# nothing, takes it for a handful of rows, and would go through all of it for each item.
+# All of a settle but its lock, in one statement: the lock is every other worker's too, and each further statement would
+# hold it for as long as this process's loop takes to come round.
+#
+# held: the leases that still hold, locked so that no takeover comes between this and the commit. done: each item once, and
+# only if it is pending; the finish order is the order of the arguments. Item by item, and then by row address, so that no
+# plan looks at more of the batch than these items: of a batch that was just copied in the planner knows nothing, takes it
+# for a handful of rows, and would go through all of it for each item. new_pack: only if something refers to it; else the
+# object is an orphan (docs/adr/0005).
 _SETTLE = """
-WITH done AS MATERIALIZED (
+WITH held AS MATERIALIZED (
+    SELECT s.id FROM shard s JOIN unnest($2::bigint[], $3::int[]) AS l (id, lease) ON s.id = l.id AND s.starts = l.lease
+    WHERE s.state = 'running' ORDER BY s.id FOR UPDATE OF s
+),
+done AS MATERIALIZED (
     SELECT u.*, i.at, row_number() OVER (ORDER BY u.n) AS rn
-    FROM unnest($2::int[], $3::smallint[], $4::text[], $5::text[], $6::smallint[], $7::int[], $8::text[],
-                $9::bigint[], $10::int[], $11::bigint[]) WITH ORDINALITY
+    FROM unnest($4::int[], $5::smallint[], $6::text[], $7::text[], $8::smallint[], $9::int[], $10::text[],
+                $11::bigint[], $12::int[], $13::bigint[]) WITH ORDINALITY
          AS u (ord, state, failure, detail, http, billed, attempts, off, len, shard, n)
     CROSS JOIN LATERAL (SELECT ctid AS at FROM item WHERE batch_id = $1 AND ord = u.ord AND state = 0 OFFSET 0) i
+    WHERE u.shard IN (SELECT id FROM held)
+),
+new_pack AS (
+    INSERT INTO pack (batch_id, key, bytes) SELECT $1, $14, $15 FROM done WHERE len IS NOT NULL LIMIT 1 RETURNING id
+),
+written AS (
+    UPDATE item SET state = done.state, finish_seq = $16 + done.rn, failure = done.failure, detail = done.detail,
+           http = done.http, billed = done.billed, attempts = done.attempts::jsonb, finished_at = now(),
+           pack_id = CASE WHEN done.len IS NOT NULL THEN new_pack.id END, off = done.off, len = done.len
+    FROM done LEFT JOIN new_pack ON true
+    WHERE item.ctid = done.at AND item.state = 0
+    RETURNING done.state, done.billed, done.shard
+),
+counted AS (
+    UPDATE batch_progress p
+    SET completed = p.completed + w.completed, failed = p.failed + w.failed, skipped = p.skipped + w.skipped,
+        cancelled = p.cancelled + w.cancelled, finished = p.finished + w.all, numbered = p.numbered + w.all,
+        billed = p.billed + w.billed, processing = p.processing - w.all
+    FROM (SELECT count(*) FILTER (WHERE state = 1) AS completed, count(*) FILTER (WHERE state = 2) AS failed,
+                 count(*) FILTER (WHERE state = 3) AS skipped, count(*) FILTER (WHERE state = 4) AS cancelled,
+                 count(*) AS all, sum(billed) AS billed
+          FROM written) AS w
+    WHERE p.batch_id = $1 AND w.all > 0
+    RETURNING p.finished = p.total OR p.processing = 0 AS perhaps_over
+),
+released AS (
+    UPDATE shard SET held = shard.held - w.n
+    FROM (SELECT shard, count(*) AS n FROM written GROUP BY shard) AS w WHERE shard.id = w.shard
 )
-UPDATE item SET state = done.state, finish_seq = $12 + done.rn, failure = done.failure, detail = done.detail,
-       http = done.http, billed = done.billed, attempts = done.attempts::jsonb, finished_at = now(),
-       pack_id = CASE WHEN done.len IS NULL THEN NULL ELSE $13::bigint END, off = done.off, len = done.len
-FROM done
-WHERE item.ctid = done.at AND item.state = 0
-RETURNING done.state, done.billed, done.shard
-"""
-
-_COUNT = """
-UPDATE batch_progress SET completed = completed + $2, failed = failed + $3, skipped = skipped + $4,
-       cancelled = cancelled + $5, finished = finished + $6, numbered = numbered + $6, billed = billed + $7,
-       processing = processing - $6
-WHERE batch_id = $1
-"""
-
-_RELEASE = """
-UPDATE shard SET held = held - r.n FROM unnest($1::bigint[], $2::int[]) AS r (id, n) WHERE shard.id = r.id
+SELECT (SELECT count(*) FROM written) AS settled, ARRAY(SELECT id FROM held) AS held,
+       (SELECT perhaps_over FROM counted) AS perhaps_over
 """
 
 _COLUMNS = "ord, ref, custom_id, metadata, state, finish_seq, failure, detail, http, attempts, pack_id, off, len"
@@ -194,27 +210,17 @@ async def settle(connection: Connection, batch: int, work: Sequence[Work], pack:
         everyone = frozenset(w.shard for w in work)
         if counters is None or counters["state"] not in (BatchState.RUNNING, BatchState.STOPPING):
             return Result(0, over=False, lost=everyone)
-        rows = await connection.fetch(_LEASES, [w.shard for w in work], [w.lease for w in work])
-        held = frozenset(row["id"] for row in rows)
-        mine = [(w.shard, item) for w in work if w.shard in held for item in w.items]
-        done = await _update(connection, batch, counters["finished"], mine, pack)
-        if done:
-            await _count(connection, batch, done)
-        over = await progress.finish_if_over(connection, batch) if done else False
-        return Result(len(done), over, everyone - held)
+        [row] = await connection.fetch(_SETTLE, batch, *_arguments(work, pack), counters["finished"])
+        over = bool(row["perhaps_over"]) and await progress.finish_if_over(connection, batch)
+        return Result(row["settled"], over, everyone - frozenset(row["held"]))
 
 
-async def _update(
-    connection: Connection, batch: int, finished: int, mine: list[tuple[int, Settled]], pack: Pack | None
-) -> list[asyncpg.Record]:
-    pack_id = None
-    if pack is not None and any(item.span for _, item in mine):
-        pack_id = await connection.fetchval(
-            "INSERT INTO pack (batch_id, key, bytes) VALUES ($1, $2, $3) RETURNING id", batch, pack.key, pack.bytes
-        )
-    done = await connection.fetch(
-        _SETTLE,
-        batch,
+def _arguments(work: Sequence[Work], pack: Pack | None) -> tuple[Any, ...]:
+    """$2 to $15 of the settle: leases, items, pack."""
+    mine = [(w.shard, item) for w in work for item in w.items]
+    return (
+        [w.shard for w in work],
+        [w.lease for w in work],
         [item.ord for _, item in mine],
         [int(item.state) for _, item in mine],
         [item.failure for _, item in mine],
@@ -225,30 +231,9 @@ async def _update(
         [item.span[0] if item.span else None for _, item in mine],
         [item.span[1] if item.span else None for _, item in mine],
         [shard for shard, _ in mine],
-        finished,
-        pack_id,
+        pack.key if pack else None,
+        pack.bytes if pack else None,
     )
-    if pack_id is not None and not done:  # nothing refers to it: the object is an orphan (docs/adr/0005)
-        await connection.execute("DELETE FROM pack WHERE id = $1", pack_id)
-    return done
-
-
-async def _count(connection: Connection, batch: int, done: Sequence[asyncpg.Record]) -> None:
-    counts = {state: sum(row["state"] == state for row in done) for state in ItemState}
-    await connection.execute(
-        _COUNT,
-        batch,
-        counts[ItemState.COMPLETED],
-        counts[ItemState.FAILED],
-        counts[ItemState.SKIPPED],
-        counts[ItemState.CANCELLED],
-        len(done),
-        sum(row["billed"] for row in done),
-    )
-    held: dict[int, int] = {}
-    for row in done:
-        held[row["shard"]] = held.get(row["shard"], 0) + 1
-    await connection.execute(_RELEASE, list(held), list(held.values()))
 
 
 async def page_finished(connection: Connection, batch: Batch, state: ItemState | None, cursor: int, limit: int) -> Page:

@@ -47,12 +47,16 @@ RETURNING id, tag, state
 # Claims and ends of a bucket take turns: else one could park just as the other ends, and nobody would promote it.
 LOCK_BUCKET = "SELECT pg_advisory_xact_lock(1, $1)"
 
-_PEEK = "SELECT bucket, batch_id FROM shard WHERE id = $1"
+# The bucket of a shard, locked; and its batch, whose lock comes next.
+_LOCK_BUCKET_OF = "SELECT bucket, batch_id, pg_advisory_xact_lock(1, bucket) FROM shard WHERE id = $1"
 
-# With what is left of the lease of the worker that holds it, null if nobody does.
-_LOCK_SHARD = "SELECT state, held, renewed_at + $2 - now() AS left FROM shard WHERE id = $1 FOR UPDATE"
-
-_TAKEN = "SELECT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'running' AND id <> $2)"
+# With what is left of the lease of the worker that holds it, null if nobody does. Whether the bucket is taken by another
+# shard cannot change under the bucket's lock.
+_LOCK_SHARD = """
+SELECT state, held, renewed_at + $2 - now() AS left,
+       EXISTS (SELECT FROM shard o WHERE o.bucket = s.bucket AND o.state = 'running' AND o.id <> s.id) AS taken
+FROM shard s WHERE id = $1 FOR UPDATE OF s
+"""
 
 # Its queue entry is spent, so the shard goes on waiting under a new id.
 _PARK = """
@@ -61,24 +65,41 @@ INSERT INTO shard (batch_id, bucket, ords, tag, state, starts, carry, dispatched
 SELECT batch_id, bucket, ords, tag, 'waiting', starts, carry, dispatched_at, not_before, created_at FROM gone
 """
 
+# All of a claim but its locks, in one statement, as in a settle (storage/items.py): its pending items, the lease, the
+# counters, the fair clock. $3: what a worker that has lost the shard held of it.
 _RUN = """
-UPDATE shard SET state = 'running', starts = starts + 1, dispatched_at = coalesce(dispatched_at, now()),
-       renewed_at = now(), held = $2
-WHERE id = $1
-RETURNING starts, dispatched_at, tag, held, carry
+WITH mine AS MATERIALIZED (
+    SELECT i.ord, i.ref, i.custom_id FROM item i
+    WHERE i.batch_id = $2 AND i.ord = ANY ((SELECT ords FROM shard WHERE id = $1)::int[]) AND i.state = 0
+    ORDER BY i.ord
+),
+run AS (
+    UPDATE shard SET state = 'running', starts = starts + 1, dispatched_at = coalesce(dispatched_at, now()),
+           renewed_at = now(), held = (SELECT count(*) FROM mine)
+    WHERE id = $1
+    RETURNING starts, dispatched_at, tag, held, carry
+),
+counted AS (
+    UPDATE batch_progress p SET processing = p.processing + run.held - $3 FROM run WHERE p.batch_id = $2
+),
+ticked AS (UPDATE fair_clock c SET tag = run.tag FROM run WHERE c.tag < run.tag)
+SELECT run.starts, run.dispatched_at, run.carry, b.public_id, b.options, b.deadline_at,
+       ARRAY(SELECT ord FROM mine) AS ords, ARRAY(SELECT ref FROM mine) AS refs,
+       ARRAY(SELECT custom_id FROM mine) AS custom_ids
+FROM run, batch b WHERE b.id = $2
 """
-
-_ITEMS = """
-SELECT i.ord, i.ref, i.custom_id FROM item i
-WHERE i.batch_id = $1 AND i.ord = ANY ((SELECT ords FROM shard WHERE id = $2)::int[]) AND i.state = 0
-ORDER BY i.ord
-"""
-
-_TICK = "UPDATE fair_clock SET tag = $1 WHERE tag < $1"
 
 _PROCESSING = "UPDATE batch_progress SET processing = processing + $2 WHERE batch_id = $1"
 
-_END = "DELETE FROM shard WHERE id = $1 AND starts = $2 AND state = 'running' RETURNING batch_id, bucket, held, tag"
+_END = """
+WITH gone AS (
+    DELETE FROM shard WHERE id = $1 AND starts = $2 AND state = 'running' RETURNING batch_id, bucket, held, tag
+),
+counted AS (
+    UPDATE batch_progress p SET processing = p.processing - gone.held FROM gone WHERE p.batch_id = gone.batch_id
+)
+SELECT batch_id, bucket, tag FROM gone
+"""
 
 _DROP = "DELETE FROM shard WHERE id = $1"
 
@@ -182,11 +203,10 @@ async def claim(connection: Connection, shard: int, lease_time: timedelta) -> Cl
     its worker: its entry may be gone, or have been served too soon. Raises Held before that.
     """
     async with connection.transaction():
-        peek = await connection.fetchrow(_PEEK, shard)
-        if peek is None:
+        about = await connection.fetchrow(_LOCK_BUCKET_OF, shard)
+        if about is None:
             return None
-        bucket, batch = peek["bucket"], peek["batch_id"]
-        await connection.execute(LOCK_BUCKET, bucket)
+        bucket, batch = about["bucket"], about["batch_id"]
         counters = await connection.fetchrow(progress.LOCK, batch)
         row = await connection.fetchrow(_LOCK_SHARD, shard, lease_time)
         if row is None or counters is None:
@@ -196,30 +216,27 @@ async def claim(connection: Connection, shard: int, lease_time: timedelta) -> Cl
         if counters["state"] != BatchState.RUNNING:
             await _drop_stopped(connection, shard, batch, row["held"], bucket)
             return None
-        if row["state"] != "running" and await connection.fetchval(_TAKEN, bucket, shard):
+        if row["state"] != "running" and row["taken"]:
             await connection.execute(_PARK, shard)
             return None
         return await _run(connection, shard, batch, row["held"])
 
 
 async def _run(connection: Connection, shard: int, batch: int, held: int) -> Claim:
-    items = await connection.fetch(_ITEMS, batch, shard)
-    row = await connection.fetchrow(_RUN, shard, len(items))
-    about = await connection.fetchrow("SELECT public_id, options, deadline_at FROM batch WHERE id = $1", batch)
-    if row is None or about is None:  # both are there: the shard is locked, and it references its batch
+    row = await connection.fetchrow(_RUN, shard, batch, held)
+    if row is None:  # both are there: the shard is locked, and it references its batch
         raise LeaseLost
-    await connection.execute(_PROCESSING, batch, len(items) - held)
-    await connection.execute(_TICK, row["tag"])
     carry = row["carry"] or {}
+    found = zip(row["ords"], row["refs"], row["custom_ids"], strict=True)
     return Claim(
         shard,
         row["starts"],
         batch,
-        about["public_id"],
-        about["options"],
-        about["deadline_at"],
+        row["public_id"],
+        row["options"],
+        row["deadline_at"],
         row["dispatched_at"],
-        [ShardItem(i["ord"], i["ref"], i["custom_id"], carry.get(str(i["ord"]), [])) for i in items],
+        [ShardItem(ord_, ref, custom_id, carry.get(str(ord_), [])) for ord_, ref, custom_id in found],
     )
 
 
@@ -237,20 +254,20 @@ async def end(connection: Connection, shard: int, lease: int, rests: Sequence[Re
     Raises LeaseLost if the shard is no longer this worker's: then nothing was written.
     """
     async with connection.transaction():
-        peek = await connection.fetchrow(_PEEK, shard)
-        if peek is None:
+        about = await connection.fetchrow(_LOCK_BUCKET_OF, shard)
+        if about is None:
             raise LeaseLost
-        await connection.execute(LOCK_BUCKET, peek["bucket"])
-        counters = await connection.fetchrow(progress.LOCK, peek["batch_id"])
+        counters = await connection.fetchrow(progress.LOCK, about["batch_id"])
         row = await connection.fetchrow(_END, shard, lease)
         if row is None or counters is None:
             raise LeaseLost
-        await connection.execute(_PROCESSING, row["batch_id"], -row["held"])
-        if counters["state"] == BatchState.RUNNING:
+        if rests and counters["state"] == BatchState.RUNNING:
             clock = await connection.fetchval("SELECT tag FROM fair_clock")
             for rest in rests:
                 await _add(connection, row["batch_id"], row["bucket"], max(clock, row["tag"]), rest)
-        over = await progress.finish_if_over(connection, row["batch_id"])
+        # An end settles nothing: it can only be what a batch that is being stopped waited for.
+        stopping = counters["state"] == BatchState.STOPPING
+        over = stopping and await progress.finish_if_over(connection, row["batch_id"])
         await promote(connection, row["bucket"])
         return over
 
