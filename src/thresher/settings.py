@@ -181,7 +181,9 @@ class Settings(BaseSettings):
     )
     settle_items: int = Field(64, ge=1, le=1000, description="Finished items that are written together.")
     settle_seconds: float = Field(
-        0.1, gt=0, description="Seconds that a finished item waits at most for others to be written with."
+        0.25,
+        gt=0,
+        description="Seconds that a finished item waits at most for others to be written with. The last ones of a batch do not wait.",
     )
     reconcile_seconds: float = Field(
         60.0,

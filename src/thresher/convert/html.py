@@ -47,9 +47,10 @@ def convert(html: str, url: str, laps: Laps) -> Page:
     laps.lap("links")
     document.remove(_UNSEEN)
     laps.lap("prune")
-    markdown = _with_plain_spaces(document.to_markdown(), html)
+    markdown = document.to_markdown()
     laps.lap("markdown")
     text = document.to_text().strip()
+    markdown = _with_plain_spaces(markdown, text)
     laps.lap("text")
     return Page(title, _without_nul(markdown), _without_nul(text), links, metadata)
 
@@ -63,14 +64,12 @@ def _base(document: turbohtml.Document, url: str) -> str:
     return base if base and base.startswith(("http://", "https://")) else url
 
 
-def _with_plain_spaces(markdown: str, html: str) -> str:
+def _with_plain_spaces(markdown: str, text: str) -> str:
     """No-break spaces as the character, where the renderer writes a reference that only clutters the text.
 
-    Left alone where the page spells the reference out itself: then it may stand in its code.
+    Left alone where the page's text has such a reference spelled out: then it may stand in its code.
     """
-    if "&#160;" not in markdown or "amp;#160;" in html or "38;#160;" in html:
-        return markdown
-    return markdown.replace("&#160;", "\u00a0")
+    return markdown if "&#160;" in text else markdown.replace("&#160;", "\u00a0")
 
 
 def _without_nul(text: str) -> str:

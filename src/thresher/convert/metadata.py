@@ -29,11 +29,12 @@ _META_NAMES: dict[str, tuple[str, ...]] = {
 
 def title_of(document: Document, metadata: dict[str, Any]) -> str | None:
     """The page's title element (not an SVG's), else its Open Graph title; white space collapsed."""
-    for element in document.iter_elements("title"):
-        if element.namespace.value == "html":
-            if title := _tidy(element.text):
-                return title
-            break
+    element = document.select_one("title")
+    if element is not None and element.namespace.value != "html":  # an SVG's: only now is a walk of the page worth it
+        titles = document.iter_elements("title")
+        element = next((other for other in titles if other.namespace.value == "html"), None)
+    if element is not None and (title := _tidy(element.text)):
+        return title
     opengraph: dict[str, str] = metadata.get("opengraph", {})
     return opengraph.get("title")
 
