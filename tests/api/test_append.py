@@ -357,6 +357,18 @@ async def test_an_append_that_meets_the_start_is_told_so(api: Api, monkeypatch: 
     assert (answer.status_code, answer.json()["code"], answer.json()["total"]) == (409, "batch_not_open", 10)
 
 
+async def test_the_start_can_say_how_long_the_batch_may_take(api: Api) -> None:
+    name = await open_batch(api, items=[item(0)], timeout=7200)
+    for wrong in ("0", "-1", "x", "1e3", "nan", "86401"):
+        answer = await post(api, f"{name}/start?timeout={wrong}")
+        assert (answer.status_code, "THRESHER_BATCH_TIMEOUT" in answer.json()["detail"]) == (400, True)
+    started = (await post(api, f"{name}/start?timeout=600.5")).json()
+    assert started["state"] == "running"
+    assert 598 <= started["deadline"] - started["created"] <= 700
+    again = (await post(api, f"{name}/start?timeout=60")).json()
+    assert again["deadline"] == started["deadline"]
+
+
 async def test_a_batch_of_nothing_is_not_started(api: Api) -> None:
     name = await open_batch(api)
     answer = await post(api, f"{name}/start")

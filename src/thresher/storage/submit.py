@@ -33,8 +33,11 @@ UPDATE ledger SET amount = amount + $2 WHERE batch_id = $1 AND kind = 'reserve'
 
 _RUN = "UPDATE batch_progress SET state = 'running' WHERE batch_id = $1"
 
-# Its lifetime is counted again; the deadline that it had tells how long that is.
-_RENEW_DEADLINE = "UPDATE batch SET deadline_at = now() + (deadline_at - created_at) WHERE id = $1 RETURNING account_id"
+# Its lifetime is counted from now: the one that is given, or that of its creation, which the deadline tells.
+_RENEW_DEADLINE = """
+UPDATE batch SET deadline_at = now() + coalesce($2 * interval '1 second', deadline_at - created_at)
+WHERE id = $1 RETURNING account_id
+"""
 
 # The items whose custom_id has more than one ref, together and in order; a row too many does no harm. Found by hashes, which
 # sort faster than texts, and by a window, because the planner, which has not counted the new rows yet, may join badly.
@@ -143,10 +146,10 @@ async def append(
         return total + len(items)
 
 
-async def start(connection: Connection, key: int, shard_size: int) -> bool:
+async def start(connection: Connection, key: int, shard_size: int, lifetime: float | None = None) -> bool:
     """Let an open batch run: its shards are made, and its deadline is counted from now. False if it is not open.
 
-    Raises NothingToStart, and SharedId for a custom_id that two URLs have.
+    `lifetime`: seconds to its deadline; None means as at its creation. Raises NothingToStart, and SharedId for a custom_id that two URLs have.
     """
     async with connection.transaction():
         row = await connection.fetchrow(progress.LOCK, key)
@@ -155,7 +158,7 @@ async def start(connection: Connection, key: int, shard_size: int) -> bool:
         if not row["total"]:
             raise NothingToStart
         await _check_ids(connection, key)
-        account: int = await connection.fetchval(_RENEW_DEADLINE, key)
+        account: int = await connection.fetchval(_RENEW_DEADLINE, key, lifetime)
         await connection.execute(_RUN, key)
         await shards.create(connection, key, account, shard_size)
         return True

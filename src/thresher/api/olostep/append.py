@@ -69,13 +69,23 @@ async def append_items(
 
 
 @router.post("/batches/{batch_id}/start", response_model=schemas.Batch, summary="Start an open batch")
-async def start_batch(request: Request, caller: Caller, batch_id: str) -> Response:
+async def start_batch(
+    request: Request,
+    caller: Caller,
+    batch_id: str,
+    timeout: Annotated[
+        str | None,
+        Query(description="Seconds from now to the batch's deadline; as at its creation if absent."),
+        WithJsonSchema({"type": "number"}),
+    ] = None,
+) -> Response:
     """Its items are worked at from now on, and its deadline counts from now. A batch that is not open is answered as it is."""
     state = state_of(request)
+    lifetime = queries.read_timeout(request.query_params, state.settings)
     batch = await _find(state, caller, batch_id)
     try:
         async with state.connection() as connection:
-            await submit.start(connection, batch.id, state.settings.shard_size)
+            await submit.start(connection, batch.id, state.settings.shard_size, lifetime)
     except submit.NothingToStart:
         raise _refused("items: the batch has none; append some before it is started") from None
     except submit.SharedId as shared:

@@ -12,6 +12,7 @@ from thresher.domain.states import ItemState
 from thresher.settings import Settings
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{0,6})?")
 _RECENT, _RECENT_MOST = 50, 100  # batches in a list
 _MOST = 2**31 - 1  # a cursor beyond it is beyond every batch; the columns are 32 bits wide
 
@@ -84,6 +85,16 @@ def read_offset(query: QueryParams) -> int | None:
     """How many items the caller thinks a batch has, None if it does not say. Raises Problem(validation_error)."""
     offset = _integer(query, "offset", -1, least=0)
     return None if offset < 0 else min(offset, _MOST)
+
+
+def read_timeout(query: QueryParams, settings: Settings) -> float | None:
+    """Seconds to a batch's deadline, None if the caller does not say. Raises Problem(validation_error)."""
+    text, most = query.get("timeout") or "", settings.batch_timeout
+    if not text:
+        return None
+    if not _DECIMAL.fullmatch(text) or not 0 < float(text) <= most:
+        raise _refused("timeout", f"timeout must be more than 0 and at most {most:g} seconds (THRESHER_BATCH_TIMEOUT)")
+    return float(text)
 
 
 def read_recent_limit(query: QueryParams) -> int:
