@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from thresher.cli import address, runfile
-from thresher.cli.errors import CommandError
+from thresher.cli.errors import CommandError, ExitCode
 from thresher.cli.runfile import Endpoint
 from thresher.settings import Settings
 from thresher.storage.embedded import DataDirInUse
@@ -26,7 +26,7 @@ async def find_endpoint(settings: Settings) -> Endpoint | None:
             raise CommandError(
                 f"THRESHER_URL names the server {settings.url}, and THRESHER_API_KEY, the key for it, is not set. "
                 "`thresher keys create`, run beside that server, makes one.",
-                code=4,
+                code=ExitCode.KEY,
             )
         return Endpoint(settings.url, settings.api_key)
     note = runfile.read(settings.data_dir)

@@ -1,14 +1,11 @@
-"""How a command fails: one readable line on standard error and an exit code, never a traceback for what is expected.
-
-Exit code 2: what was asked for makes no sense (a setting, a flag). Exit code 1: it does, but it did not work. The other
-codes are in docs/cli.md.
-"""
+"""How a command fails: one readable line on standard error and an exit code, never a traceback for what is expected."""
 
 import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from tomllib import TOMLDecodeError
 from typing import NoReturn
 
@@ -23,15 +20,29 @@ from thresher.storage.embedded import EmbeddedError
 as_json = False
 
 
+class ExitCode(IntEnum):
+    """Every exit code of a command, as docs/cli.md has them."""
+
+    OK = 0
+    ERROR = 1  # it makes sense, and did not work; or the batch was cancelled
+    USAGE = 2  # what was asked for makes no sense: a flag, a setting, a line of input
+    ITEMS_FAILED = 3
+    KEY = 4
+    NOT_FOUND = 5
+    DEADLINE = 6
+    INTERRUPTED = 130
+    READER_GONE = 141  # as programs end that SIGPIPE ends: 128 + 13
+
+
 class CommandError(Exception):
     """An expected failure. `str()` says what is wrong and what to do next; `code` is the exit code."""
 
-    def __init__(self, message: str, code: int = 1) -> None:
+    def __init__(self, message: str, code: ExitCode = ExitCode.ERROR) -> None:
         super().__init__(message)
         self.code = code
 
 
-def fail(message: str, code: int) -> NoReturn:
+def fail(message: str, code: ExitCode) -> NoReturn:
     """Print the message to standard error and exit."""
     line = json.dumps({"error": {"message": message, "exit_code": code}}) if as_json else f"thresher: {message}"
     print(line, file=sys.stderr, flush=True)
@@ -46,11 +57,11 @@ def expected_errors(database_url: str | None = None) -> Iterator[None]:
     except CommandError as error:
         fail(str(error), error.code)
     except (EmbeddedError, StoreUnusable) as error:
-        fail(str(error), 1)
+        fail(str(error), ExitCode.ERROR)
     except DatabaseUnavailable as error:
-        fail(_unreachable(database_url, error), 1)
+        fail(_unreachable(database_url, error), ExitCode.ERROR)
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        raise SystemExit(ExitCode.INTERRUPTED) from None
 
 
 def _unreachable(database_url: str | None, error: DatabaseUnavailable) -> str:
@@ -71,13 +82,13 @@ def load_settings(**flags: object) -> Settings:
     """The settings, with the flags that were given over everything else. Exits with code 2 if they are wrong."""
     file = os.environ.get("THRESHER_CONFIG")
     if file and not os.path.isfile(file):  # noqa: PTH113 - pydantic-settings would pass over a missing file in silence
-        fail(f"THRESHER_CONFIG names {file}, which is not a file.", 2)
+        fail(f"THRESHER_CONFIG names {file}, which is not a file.", ExitCode.USAGE)
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        fail("these settings are wrong:\n" + "\n".join(_explained(error)), 2)
+        fail("these settings are wrong:\n" + "\n".join(_explained(error)), ExitCode.USAGE)
     except TOMLDecodeError as error:
-        fail(f"the file {file}, named by THRESHER_CONFIG, is not TOML: {error}", 2)
+        fail(f"the file {file}, named by THRESHER_CONFIG, is not TOML: {error}", ExitCode.USAGE)
 
 
 def _explained(error: ValidationError) -> Iterator[str]:
@@ -96,6 +107,6 @@ def need_database(settings: Settings) -> str:
         raise CommandError(
             "DATABASE_URL is not set, and this command needs it (postgresql://user:password@host/name). "
             "To run everything on this machine, without a database of your own: thresher serve",
-            code=2,
+            code=ExitCode.USAGE,
         )
     return settings.database_url

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from thresher.cli import table
-from thresher.cli.errors import CommandError, expected_errors, load_settings
+from thresher.cli.errors import CommandError, ExitCode, expected_errors, load_settings
 from thresher.cli.options import DataDirectory, Json
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-NOT_FOUND = 5
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 LONGEST = timedelta(days=36_500)
 
@@ -53,7 +52,7 @@ def create(name: Name = "key", expires: Expires = None, data_dir: DataDirectory 
         try:
             return await accounts.create_key(connection, key, name, lifetime)
         except ValueError as error:
-            raise CommandError(f"--name: {error}", code=2) from error
+            raise CommandError(f"--name: {error}", code=ExitCode.USAGE) from error
 
     made = _with_database(make, data_dir, make=True)
     if as_json:
@@ -91,7 +90,9 @@ def revoke(key_id: KeyId, data_dir: DataDirectory = None, as_json: Json = False)
 
     async def end(connection: "Connection") -> "Key":
         if (key := await accounts.revoke_key(connection, key_id.lower())) is None:
-            raise CommandError(f"there is no key with the id {key_id}. `thresher keys list` shows them.", NOT_FOUND)
+            raise CommandError(
+                f"there is no key with the id {key_id}. `thresher keys list` shows them.", ExitCode.NOT_FOUND
+            )
         return key
 
     ended = _with_database(end, data_dir)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from thresher.cli.errors import CommandError
+from thresher.cli.errors import CommandError, ExitCode
 from thresher.settings import Settings
 from thresher.storage import accounts, database
 
@@ -48,4 +48,4 @@ def _named(setting: str) -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:  # OSError: also ssl.SSLError
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise CommandError(f"these settings are wrong:\n  {setting}: {reason}", code=2) from error
+        raise CommandError(f"these settings are wrong:\n  {setting}: {reason}", code=ExitCode.USAGE) from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from thresher.cli.errors import CommandError
+from thresher.cli.errors import CommandError, ExitCode
 
 NAME = "server.json"
 
@@ -64,7 +64,8 @@ def read(data_dir: Path) -> Note | None:
         return Note(Endpoint(str(content["url"]), str(content["key"])), int(content["pid"]))
     except PermissionError as error:
         raise CommandError(
-            f"{path} belongs to another user. To use that user's server, set THRESHER_URL and THRESHER_API_KEY.", code=4
+            f"{path} belongs to another user. To use that user's server, set THRESHER_URL and THRESHER_API_KEY.",
+            code=ExitCode.KEY,
         ) from error
     except (OSError, ValueError, KeyError, TypeError):
         return None
