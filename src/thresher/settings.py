@@ -92,6 +92,10 @@ class Settings(BaseSettings):
         description="The API key for the server at `THRESHER_URL`. A server on the data dir needs none from you.",
     )
 
+    client_patience: float = Field(
+        60.0, ge=0, description="Seconds that the batch commands keep trying to reach a server that does not answer."
+    )
+
     # -- limits of a request
     max_items: int = Field(10_000, ge=1, le=1_000_000, description="Items in one JSON request.")
     max_batch_items: int = Field(

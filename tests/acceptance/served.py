@@ -25,7 +25,7 @@ class Served:
     """`async with Served(data_dir, environment) as server`; or `start`, `kill` and `start` again."""
 
     def __init__(self, data_dir: Path, env: dict[str, str]) -> None:
-        self._data_dir = data_dir
+        self.data_dir = data_dir
         self._env = environment(
             THRESHER_BOOTSTRAP_KEY=KEY,
             THRESHER_HEARTBEAT="2",
@@ -50,9 +50,9 @@ class Served:
 
     async def start(self, **more: str) -> None:
         """Start it, and return when it answers."""
-        command = (sys.executable, "-m", "thresher.cli.main", "serve", "--port", "0", "--data-dir", str(self._data_dir))
+        command = (sys.executable, "-m", "thresher.cli.main", "serve", "--port", "0", "--data-dir", str(self.data_dir))
         self._process = await asyncio.create_subprocess_exec(*command, env=self._env | more)
-        runfile = self._data_dir / "server.json"
+        runfile = self.data_dir / "server.json"
         await until(lambda: self._ready(runfile), "thresher serve is ready", 60)
         self.url = json.loads(runfile.read_text())["url"]
         await self.http.aclose()

@@ -1,6 +1,8 @@
 """The first minute, as the README has it: its blocks are run as they stand there, against a real server."""
 
 import asyncio
+import json
+import os
 import re
 import ssl
 import sys
@@ -54,9 +56,16 @@ async def server(room: Path) -> AsyncIterator[Served]:
         await runner.cleanup()
 
 
-async def run(server: Served, folder: Path, *command: str) -> str:
+async def run(server: Served, folder: Path, *command: str, code: int = 0) -> str:
     """Run a command as the README's reader does, with the two variables that it exports; its standard output."""
-    env = environment(OLOSTEP_BASE_API_URL=f"{server.url}/v1", OLOSTEP_API_KEY=KEY, PYTHONWARNINGS="ignore")
+    env = environment(
+        OLOSTEP_BASE_API_URL=f"{server.url}/v1",
+        OLOSTEP_API_KEY=KEY,
+        PYTHONWARNINGS="ignore",
+        # As after `. .venv/bin/activate`, on the machine where the server runs on its data dir.
+        PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        THRESHER_DATA_DIR=str(server.data_dir),
+    )
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, env=env, cwd=folder, stdout=pipe, stderr=pipe)
     try:
@@ -64,7 +73,7 @@ async def run(server: Served, folder: Path, *command: str) -> str:
     finally:
         if process.returncode is None:
             process.kill()
-    assert process.returncode == 0, err.decode()
+    assert process.returncode == code, err.decode()
     return out.decode()
 
 
@@ -74,8 +83,18 @@ async def test_the_commands_of_the_readme_work_as_they_stand(server: Served, tmp
     assert "https://example.com/ # Example page\n\nFor **illustration**." in shown
     assert "failed: https://example.com/no-such-page" in shown
 
-    shown = await run(server, tmp_path, "bash", "-euo", "pipefail", "-c", "\n".join(blocks("sh")))
+    command, *curls = blocks("sh")
+    shell = ("bash", "-euo", "pipefail", "-c")
+    assert await run(server, tmp_path, *shell, command, code=3) == ""
+    page, missing = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert (page["url"], page["status"], page["error"]) == ("https://example.com/", "completed", None)
+    assert page["markdown"].startswith("# Example page\n\nFor **illustration**.")
+    assert (missing["status"], missing["http_status"], missing["error"]["code"]) == ("failed", 404, "http_4xx")
+    (fields,) = re.findall(r"in the same order: (.*?)\. The exit code is 3", README.read_text("utf-8"), re.DOTALL)
+    assert re.findall(r"`(\w+)`", fields) == list(page)
+
+    shown = await run(server, tmp_path, *shell, "\n".join(curls))
     assert '"outcome":"partial"' in shown
     assert '"custom_id":"missing"' in shown
     assert '"code":"http_4xx"' in shown
-    assert r'"markdown_content":"# Example page\n\nFor **illustration**.' in shown
+    assert r'"markdown":"# Example page\n\nFor **illustration**.' in shown

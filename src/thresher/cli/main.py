@@ -15,7 +15,8 @@ import typer
 
 from thresher import __version__
 from thresher.cli import errors, keys
-from thresher.cli.errors import expected_errors, load_settings, need_database
+from thresher.cli.client.commands import commands
+from thresher.cli.errors import ExitCode, expected_errors, load_settings, need_database
 from thresher.cli.options import DataDirectory, Json
 from thresher.settings import Settings
 
@@ -28,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(commands)
 app.add_typer(keys.app)
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on. 127.0.0.1 unless set; opening it is a decision.")]
@@ -110,7 +112,7 @@ def doctor(data_dir: DataDirectory = None, as_json: Json = False) -> None:
     with expected_errors(settings.database_url):
         findings = signals.run(report.examine(settings))
     (report.show_json if as_json else report.show)(findings)
-    raise typer.Exit(0 if report.healthy(findings) else 1)
+    raise typer.Exit(ExitCode.OK if report.healthy(findings) else ExitCode.ERROR)
 
 
 @app.command()
@@ -136,7 +138,7 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=not errors.as_json))
     except typer.TyperException as error:  # how a command line that cannot be understood ends in the other mode
-        errors.fail(error.format_message(), error.exit_code)
+        errors.fail(error.format_message(), ExitCode(error.exit_code))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,175 @@
+"""The commands that work with batches: their flags, and which module does them. They run against any server."""
+
+import os
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from thresher.cli import signals
+from thresher.cli.client.inputs import InputFormat
+from thresher.cli.client.words import DEFAULT_FORMATS, MORE_FORMATS, STATUSES
+from thresher.cli.errors import ExitCode, expected_errors, fail, load_settings
+from thresher.cli.options import DataDirectory, Json
+from thresher.settings import Settings
+
+commands = typer.Typer()
+
+BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id: batch_...")]
+Out = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write to. Standard output unless given.")
+]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format", metavar="FORMAT", help="Add html, text or json to markdown and links. With commas, or repeated."
+    ),
+]
+Stream = Annotated[bool, typer.Option("--stream", help="Write lines as items finish, in that order.")]
+
+
+@commands.command(epilog="Examples: thresher batch urls.txt -o out.jsonl   |   thresher batch https://example.com/")
+def batch(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Files (.txt, .csv, .jsonl), URLs, or - for standard input.")
+    ],
+    output: Out = None,
+    formats: Formats = None,
+    input_format: Annotated[
+        InputFormat | None, typer.Option(help="How to read files, whatever their names and first lines say.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A name for the batch: short for --metadata name=NAME.")
+    ] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Metadata of the batch. May be repeated.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="End the batch after so long, with what there is then.")
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Country code that is recorded with the batch.")
+    ] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the batch, print its id, and end.")] = False,
+    stream: Stream = False,
+    continued: Annotated[
+        str | None, typer.Option("--continue", metavar="BATCH", help="Go on with a batch that was interrupted.")
+    ] = None,
+    data_dir: DataDirectory = None,
+    as_json: Json = False,
+) -> None:
+    """Submit URLs, wait, and write the results.
+
+    One JSON line per item, in the order in which they were submitted. The server is the one that THRESHER_URL names, or
+    the one that runs on the data dir; if there is none, one is started for as long as this takes.
+    """
+    from thresher.cli.client import jobs
+
+    more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
+    words = [*sources, *(["--input-format", input_format] if input_format else [])]
+    words += ["--timeout", f"{timeout:g}"] if timeout is not None else []
+    course = jobs.Course(jobs.result_options(output, more, data_dir), words)
+    given = jobs.Input(sources, input_format, _fields(name, metadata, country), timeout, continued)
+    wanted = jobs.Wanted(output, more, wait=not no_wait, stream=stream)
+    _run(lambda settings: jobs.batch(settings, given, wanted, course, as_json=as_json), data_dir)
+
+
+@commands.command(epilog="Example: thresher results batch_abc -o failed.jsonl --status failed")
+def results(
+    batch_id: BatchId,
+    output: Out = None,
+    formats: Formats = None,
+    statuses: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="Only completed, failed, skipped or cancelled items. With commas, or repeated.",
+        ),
+    ] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Write what is finished now, and end.")] = False,
+    stream: Stream = False,
+    data_dir: DataDirectory = None,
+    as_json: Json = False,
+) -> None:
+    """Wait for a batch and write its results, a JSON line per item.
+
+    In the order in which the items were submitted; with --no-wait or --stream in the one in which they finished.
+    """
+    from thresher.cli.client import jobs
+
+    more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
+    some = _words(statuses, STATUSES, "--status")
+    options = [*jobs.result_options(output, more, data_dir), *(["--status", ",".join(some)] if some else [])]
+    wanted = jobs.Wanted(output, more, some, wait=not no_wait, stream=stream)
+    _run(lambda settings: jobs.results(settings, batch_id, wanted, jobs.Course(options), as_json=as_json), data_dir)
+
+
+@commands.command(epilog="Example: thresher status batch_abc --watch")
+def status(
+    batch_id: BatchId,
+    watch: Annotated[bool, typer.Option("--watch", help="Show the progress until the batch is done.")] = False,
+    data_dir: DataDirectory = None,
+    as_json: Json = False,
+) -> None:
+    """Say how far a batch is. With --watch, the exit code is that of the batch."""
+    from thresher.cli.client import jobs
+
+    _run(lambda settings: jobs.status(settings, batch_id, watch=watch, as_json=as_json), data_dir)
+
+
+@commands.command("list", epilog="Example: thresher list --limit 5")
+def list_batches(
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many, the newest first.")] = 20,
+    data_dir: DataDirectory = None,
+    as_json: Json = False,
+) -> None:
+    """List the latest batches."""
+    from thresher.cli.client import jobs
+
+    _run(lambda settings: jobs.recent(settings, limit, as_json=as_json), data_dir)
+
+
+@commands.command(epilog="Example: thresher cancel batch_abc")
+def cancel(batch_id: BatchId, data_dir: DataDirectory = None, as_json: Json = False) -> None:
+    """Cancel a batch. What is finished stays, what is not is never begun."""
+    from thresher.cli.client import jobs
+
+    _run(lambda settings: jobs.cancel(settings, batch_id, as_json=as_json), data_dir)
+
+
+def _run(work: Callable[[Settings], Coroutine[Any, Any, ExitCode]], data_dir: Path | None) -> NoReturn:
+    """Run a command, and exit with the code that it gives."""
+    settings = load_settings(data_dir=data_dir)
+    with expected_errors(settings.database_url):
+        try:
+            code = signals.run(work(settings))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Nobody reads what we write (`| head`), and nobody is to be told. Nor is what Python still has to flush.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            code = ExitCode.READER_GONE
+    raise typer.Exit(code)
+
+
+def _words(values: Sequence[str] | None, known: Sequence[str], flag: str, passed_over: Sequence[str] = ()) -> list[str]:
+    """The words of a flag that is repeated or has commas, each one once."""
+    words = [word.strip().lower() for value in values or () for word in value.split(",") if word.strip()]
+    for word in words:
+        if word not in known and word not in passed_over:
+            fail(f"{flag} {word} is not one of {', '.join([*known, *passed_over])}.", ExitCode.USAGE)
+    return [word for word in known if word in words]
+
+
+def _fields(name: str | None, metadata: Sequence[str] | None, country: str | None) -> dict[str, Any]:
+    """The fields of the create request that have a flag."""
+    pairs = {"name": name} if name is not None else {}
+    for pair in metadata or ():
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            fail(f"--metadata {pair} is not KEY=VALUE.", ExitCode.USAGE)
+        pairs[key] = value
+    fields = {"metadata": pairs or None, "country": country}
+    return {field: value for field, value in fields.items() if value is not None}

@@ -1,0 +1,69 @@
+"""The batch commands, each from its options to its exit code."""
+
+from thresher.cli.client import show
+from thresher.cli.client.collect import Wanted, collect, exit_code
+from thresher.cli.client.course import Course, result_options
+from thresher.cli.client.follow import until_done
+from thresher.cli.client.inputs import check
+from thresher.cli.client.output import opened
+from thresher.cli.client.progress import display
+from thresher.cli.client.session import connected
+from thresher.cli.client.submit import Input, submit
+from thresher.cli.errors import ExitCode
+from thresher.settings import Settings
+
+__all__ = ["Course", "Input", "Wanted", "batch", "cancel", "recent", "result_options", "results", "status"]
+
+
+async def batch(settings: Settings, given: Input, wanted: Wanted, course: Course, *, as_json: bool) -> ExitCode:
+    """Submit the input; wait for its results and write them, or print the batch's id."""
+    check(given.sources)
+    with display(as_json=as_json) as shown, opened(wanted.path if wanted.wait else None) as output:
+        async with connected(settings, shown) as remote:
+            with course.explained(shown):
+                await submit(remote, given, course, shown)
+                batch_id = str(course.batch_id)
+                if wanted.wait:
+                    return await collect(remote, batch_id, wanted, output, shown)
+                shown.tell(f"Its results, when a server runs: {course.onward}")
+                shown.clear()
+                show.json(await remote.batch(batch_id)) if as_json else print(batch_id)
+                return ExitCode.OK
+
+
+async def results(settings: Settings, batch_id: str, wanted: Wanted, course: Course, *, as_json: bool) -> ExitCode:
+    """Wait for a batch, unless told not to, and write its results."""
+    with display(as_json=as_json) as shown, opened(wanted.path) as output:
+        async with connected(settings, shown) as remote:
+            await remote.batch(batch_id)
+            course.batch_id, course.started = batch_id, True
+            with course.explained(shown):
+                return await collect(remote, batch_id, wanted, output, shown)
+
+
+async def status(settings: Settings, batch_id: str, *, watch: bool, as_json: bool) -> ExitCode:
+    """Print the batch as it is, or as it is at its end."""
+    with display(as_json=as_json) as shown:
+        async with connected(settings, shown) as remote:
+            view = await (until_done(remote, batch_id, shown) if watch else remote.batch(batch_id))
+            shown.clear()
+    show.json(view) if as_json else show.batch(view)
+    return exit_code(view) if watch else ExitCode.OK
+
+
+async def recent(settings: Settings, limit: int, *, as_json: bool) -> ExitCode:
+    """Print the latest batches."""
+    with display(as_json=as_json) as shown:
+        async with connected(settings, shown) as remote:
+            answer = await remote.call("GET", "/v1/batches/recent", params={"limit": limit})
+    show.json(answer) if as_json else show.batches(answer["data"])
+    return ExitCode.OK
+
+
+async def cancel(settings: Settings, batch_id: str, *, as_json: bool) -> ExitCode:
+    """Cancel the batch, and print it as it is then."""
+    with display(as_json=as_json) as shown:
+        async with connected(settings, shown) as remote:
+            view = await remote.call("POST", f"/v1/batches/{batch_id}/cancel")
+    show.json(view) if as_json else show.batch(view)
+    return ExitCode.OK

@@ -1,0 +1,47 @@
+"""Entries cut into the bodies of append requests, each with the places of its lines. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from thresher.cli.client.inputs import Entry, InputError
+
+MAX_LINES = 5_000
+MAX_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Items that follow each other; `offset` is the position of the first in the batch."""
+
+    offset: int
+    entries: list[Entry]
+
+    @property
+    def end(self) -> int:
+        """The number of items that the batch has after it."""
+        return self.offset + len(self.entries)
+
+    @property
+    def body(self) -> bytes:
+        """The items as NDJSON."""
+        return b"".join(entry.item + b"\n" for entry in self.entries)
+
+    def beyond(self, total: int) -> "Slice":
+        """What is left of it when the batch has so many items."""
+        return Slice(total, self.entries[total - self.offset :])
+
+
+def slices(entries: Iterator[Entry], skip: int = 0) -> Iterator[Slice]:
+    """The entries behind the first `skip`, which the batch has already. Raises InputError if there are fewer."""
+    for taken in range(skip):
+        if next(entries, None) is None:
+            raise InputError(f"the batch has {skip} items already, this input has only {taken}: it is another one")
+    offset, held, size = skip, list[Entry](), 0
+    for entry in entries:
+        if held and (len(held) >= MAX_LINES or size + len(entry.item) > MAX_BYTES):
+            yield Slice(offset, held)
+            offset, held, size = offset + len(held), [], 0
+        held.append(entry)
+        size += len(entry.item) + 1
+    if held:
+        yield Slice(offset, held)
