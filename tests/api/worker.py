@@ -9,10 +9,10 @@ from thresher.convert.document import Source
 from thresher.convert.frame import encode
 from thresher.domain.failure import FailureCode
 from thresher.domain.states import ItemState
-from thresher.storage import items, shards
+from thresher.storage import settling, shards
 from thresher.storage.blobs import Blobs, pack_key
 from thresher.storage.database import Connection, Pool
-from thresher.storage.items import Pack, Settled, Work
+from thresher.storage.settling import Pack, Settled, Work
 from thresher.storage.shards import Claim, ShardItem
 
 PAGE = '<!doctype html><title>{title}</title><p>Hello <b>{title}</b></p><a href="/next">next</a>'
@@ -52,7 +52,7 @@ class Worker:
         if pack:
             await self.blobs.put(pack.key, data)
         async with self.pool.acquire() as connection:
-            await items.settle(connection, claim.batch, [Work(claim.shard, claim.lease, done)], pack)
+            await settling.settle(connection, claim.batch, [Work(claim.shard, claim.lease, done)], pack)
 
     async def end(self, claim: Claim) -> None:
         async with self.pool.acquire() as connection:

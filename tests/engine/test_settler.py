@@ -12,7 +12,7 @@ from thresher.engine.settler import Settler
 from thresher.settings import Settings
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection, Pool
-from thresher.storage.items import Settled
+from thresher.storage.settling import Settled
 
 
 @pytest.fixture

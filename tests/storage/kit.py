@@ -11,11 +11,11 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from thresher.domain.failure import FailureCode
 from thresher.domain.states import ItemState
-from thresher.storage import batches, blobs, items, queue, shards
+from thresher.storage import batches, blobs, items, queue, settling, shards
 from thresher.storage.batches import Batch
 from thresher.storage.database import Connection
-from thresher.storage.items import Pack, Result, Settled, Work
 from thresher.storage.reconcile import Limits
+from thresher.storage.settling import Pack, Result, Settled, Work
 from thresher.storage.shards import Claim, Rest
 from thresher.storage.submit import NewBatch, NewItem, append, create
 
@@ -123,7 +123,7 @@ def work(claim: Claim, ords: Iterable[int] | None = None, state: Fate = ItemStat
 
 async def settle(connection: Connection, *works: Work, batch: int) -> Result:
     """Settle with a pack of its own, as a worker does."""
-    return await items.settle(connection, batch, works, Pack(blobs.pack_key("batch_test"), 1000))
+    return await settling.settle(connection, batch, works, Pack(blobs.pack_key("batch_test"), 1000))
 
 
 async def finish_shard(

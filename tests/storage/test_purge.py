@@ -13,13 +13,13 @@ from tests.storage import kit, laws
 from tests.support.s3 import S3
 
 from thresher.domain.states import BatchState, Outcome
-from thresher.storage import batches, blobs, hosts, items, reconcile, shards
+from thresher.storage import batches, blobs, hosts, reconcile, settling, shards
 from thresher.storage import purge as purging
 from thresher.storage.batches import Batch
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection, Pool
-from thresher.storage.items import Pack
 from thresher.storage.purge import Report, mark, purge
+from thresher.storage.settling import Pack
 
 DAY = timedelta(days=1)
 NOTHING_LATE = timedelta(0)
@@ -40,7 +40,7 @@ async def done(connection: Connection, store: Blobs, account: int, *, age: timed
         pack = Pack(blobs.pack_key(batch.public_id), 1000)
         await store.put(pack.key, bytes(1000))
         chunk = kit.work(claim, range(start, min(start + 1000, size)))
-        await items.settle(connection, batch.id, [chunk], pack)
+        await settling.settle(connection, batch.id, [chunk], pack)
     await shards.end(connection, claim.shard, claim.lease)
     await connection.execute(_AGE, batch.id, age)
     return await kit.reread(connection, batch)

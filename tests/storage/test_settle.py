@@ -8,9 +8,9 @@ import pytest
 from tests.storage import kit, laws
 
 from thresher.domain.states import BatchState, ItemState, Outcome
-from thresher.storage import items, shards
+from thresher.storage import items, settling, shards
 from thresher.storage.database import Connection, Pool
-from thresher.storage.items import Pack, Work
+from thresher.storage.settling import Pack, Work
 
 
 async def test_settling_twice_changes_nothing(connection: Connection) -> None:
@@ -70,7 +70,7 @@ async def test_a_nul_that_postgresql_refuses_rolls_the_whole_settle_back(connect
     bad = replace(bad, detail="a\0b") if where == "detail" else replace(bad, attempts=[{"detail": "a\0b"}])
     work = Work(claim.shard, claim.lease, [kit.fate(0), kit.fate(1), bad])
     with pytest.raises((asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)):
-        await items.settle(connection, batch.id, [work], Pack("packs/x", 10))
+        await settling.settle(connection, batch.id, [work], Pack("packs/x", 10))
     assert await connection.fetchval("SELECT count(*) FROM item WHERE state <> 0") == 0
     assert await connection.fetchval("SELECT count(*) FROM pack") == 0
     assert (await kit.reread(connection, batch)).processing == 3
@@ -134,7 +134,7 @@ async def test_the_outcome_says_what_the_batch_came_to(
 async def test_a_settled_item_reads_back_as_it_was_settled(connection: Connection) -> None:
     batch = await kit.submit(connection, await kit.new_account(connection), [1, 1, 1])
     claim = await kit.claim_next(connection)
-    await items.settle(connection, batch.id, [kit.work(claim, [1])], Pack("packs/b/1", 99))
+    await settling.settle(connection, batch.id, [kit.work(claim, [1])], Pack("packs/b/1", 99))
     await kit.settle(connection, kit.work(claim, [2], ItemState.FAILED), batch=batch.id)
     now = await kit.reread(connection, batch)
     good, bad, open_ = [await items.get(connection, now, ord_) for ord_ in (1, 2, 0)]

@@ -17,9 +17,9 @@ from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import ItemState
 from thresher.engine.patience import TRIES, wait_or_give_up
 from thresher.settings import Settings
-from thresher.storage import blobs, database, items
+from thresher.storage import blobs, database, settling
 from thresher.storage.blobs import Blobs, StoreUnusable
-from thresher.storage.items import Pack, Settled, Work
+from thresher.storage.settling import Pack, Settled, Work
 from thresher.storage.shards import Claim
 
 log = logging.getLogger("thresher.settle")
@@ -180,7 +180,7 @@ class Settler:
         for attempt in range(TRIES):
             try:
                 async with self._pool.acquire() as connection:
-                    return (await items.settle(connection, batch, work, pack)).lost
+                    return (await settling.settle(connection, batch, work, pack)).lost
             except database.PASSING as error:
                 await wait_or_give_up(attempt, error, "settling")
         raise AssertionError("unreachable: the last try returns or raises")

@@ -21,7 +21,7 @@ from thresher.engine.politeness import pause_for
 from thresher.engine.settler import Settler
 from thresher.pipeline.item import Attempt
 from thresher.settings import Settings
-from thresher.storage.items import Settled
+from thresher.storage.settling import Settled
 from thresher.storage.shards import Claim, Rest, ShardItem
 
 log = logging.getLogger("thresher.shard")

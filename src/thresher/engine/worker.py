@@ -37,7 +37,7 @@ from thresher.pipeline.robots import Robots
 from thresher.settings import Settings
 from thresher.storage import batches, database, hosts, queue, shards, upkeep
 from thresher.storage.blobs import Blobs
-from thresher.storage.items import Settled
+from thresher.storage.settling import Settled
 from thresher.storage.shards import Claim, Held, LeaseLost, Rest
 
 log = logging.getLogger("thresher.worker")

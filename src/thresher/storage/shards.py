@@ -65,7 +65,7 @@ INSERT INTO shard (batch_id, bucket, ords, tag, state, starts, carry, dispatched
 SELECT batch_id, bucket, ords, tag, 'waiting', starts, carry, dispatched_at, not_before, created_at FROM gone
 """
 
-# All of a claim but its locks, in one statement, as in a settle (storage/items.py): its pending items, the lease, the
+# All of a claim but its locks, in one statement, as in a settle (storage/settling.py): its pending items, the lease, the
 # counters, the fair clock. $3: what a worker that has lost the shard held of it.
 _RUN = """
 WITH mine AS MATERIALIZED (
