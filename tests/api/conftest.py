@@ -1,5 +1,6 @@
 """The API on a real database and a real store, driven in this process over ASGI."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -41,6 +42,14 @@ class Api:
         assert response.status_code == 200, response.text
         found: dict[str, Any] = response.json()
         return found
+
+
+async def no_connection_is_held(api: Api) -> None:
+    """Wait until every connection is back in the pool; the upkeep has one for a moment now and then."""
+    pool = api.app.state.thresher.pool
+    async with asyncio.timeout(20):
+        while pool.get_idle_size() < pool.get_size():
+            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ import orjson
 import pytest
 import zstandard
 from starlette.types import Message
-from tests.api.conftest import KEY, Api
+from tests.api.conftest import KEY, Api, no_connection_is_held
 from tests.api.test_serve import free_port, process, until_healthy
 from tests.api.worker import Worker, complete_in_sql
 
@@ -114,7 +114,6 @@ async def test_ten_thousand_items_are_read_only_a_little_ahead_of_the_client_and
 ) -> None:
     path, size = await large_batch(api, pool, 10_000)
     blobs = counted(api)
-    idle = api.app.state.thresher.pool
     lines, ended = 0, False
 
     async def send(message: Message) -> None:
@@ -125,7 +124,7 @@ async def test_ten_thousand_items_are_read_only_a_little_ahead_of_the_client_and
         assert blobs.asked - lines * size <= runs.AHEAD_BYTES + 2 * runs.RUN_BYTES
         assert blobs.asked - lines * size <= (runs.AHEAD + 1) * runs.RUN_ITEMS * size
         assert len(body) < CHUNK + 2000
-        assert idle.get_idle_size() == idle.get_size()
+        await no_connection_is_held(api)
         lines += body.count(b"\n")
         ended = not message.get("more_body", False)
 
