@@ -45,7 +45,7 @@ async def demo(folder: Path) -> int:
     async with Site() as site:
         console.print(f"[dim]A small web is served on 127.0.0.1:{site.port}, for the host names in demo/urls.csv.[/]\n")
         console.print("[bold]$ thresher batch demo/urls.csv -o out.jsonl[/]")
-        code = await thresher(settings(folder, site.port), "batch", str(HERE / "urls.csv"), "-o", str(out))
+        code = await thresher(folder, settings(folder, site.port), "batch", str(HERE / "urls.csv"), "-o", out.name)
     if code not in (0, SOME_FAILED):
         return code
     rows = [orjson.loads(line) for line in out.read_bytes().splitlines()]
@@ -67,8 +67,8 @@ def settings(folder: Path, port: int) -> dict[str, str]:
     }
 
 
-async def thresher(env: dict[str, str], *words: str) -> int:
-    """Run `thresher`, with nothing of the caller's own settings, to its exit code. It is told of every signal."""
+async def thresher(folder: Path, env: dict[str, str], *words: str) -> int:
+    """Run `thresher` in the folder, with nothing of the caller's own settings, to its exit code. It is told of every signal."""
     mine = {k: v for k, v in os.environ.items() if k != "DATABASE_URL" and not k.startswith("THRESHER_")}
     # A group of its own: the terminal's Ctrl-C reaches it through us, and once.
     process = await asyncio.create_subprocess_exec(
@@ -77,6 +77,7 @@ async def thresher(env: dict[str, str], *words: str) -> int:
         "thresher.cli.main",
         *words,
         env=mine | env,
+        cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,
         process_group=0,
     )
@@ -94,7 +95,7 @@ async def thresher(env: dict[str, str], *words: str) -> int:
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """What has become of each item, in the order in which they were submitted."""
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), expand=True)
     shown.add_column("custom_id", no_wrap=True)
     shown.add_column("url", no_wrap=True)
     shown.add_column("status", no_wrap=True)

@@ -1,9 +1,8 @@
-"""One running `thresher serve` and one origin for each module of tests; a folder and a command line for each test."""
+"""One running `thresher serve` and one origin for each process of tests; a folder and a command line for each test."""
 
-import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,20 +13,13 @@ from tests.serve.conftest import room as room  # for tests that start a server o
 from tests.support.origin import Origin
 
 
-@pytest.fixture(scope="module", autouse=True)
-def closed_umask() -> Iterator[None]:
-    before = os.umask(0o077)
-    yield
-    os.umask(before)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def origin() -> AsyncIterator[Origin]:
     async with Origin() as running:
         yield running
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server(origin: Origin) -> AsyncIterator[Served]:
     folder = Path(tempfile.mkdtemp(prefix="thresher-cli-"))
     try:

@@ -7,7 +7,7 @@ import pytest
 from tests.acceptance.served import Served
 from tests.cli.kit import FIELDS, Cli, rows_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def urls(count: int, kind: str = "page", host: str = "site{}.example") -> list[str]:

@@ -7,7 +7,7 @@ from tests.acceptance.served import Served
 from tests.cli.kit import Cli, rows_of, until
 from tests.support.origin import Origin
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_server_killed_and_started_again_loses_a_waiting_command_nothing(
@@ -43,3 +43,4 @@ async def test_a_server_killed_and_started_again_loses_a_waiting_command_nothing
         origin.release.set()
         await server.stop()
         await server.http.aclose()
+        origin.release.clear()

@@ -14,7 +14,7 @@ from tests.cli.kit import PIPE, Cli, rows_of, until
 from tests.cli.proxy import CuttingProxy
 from tests.support.origin import Origin
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def urls(count: int) -> list[str]:

@@ -7,7 +7,7 @@ from tests.cli.kit import Cli, rows_of, until
 from tests.serve.support import processes_with
 from tests.support.origin import Origin
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ async def test_a_batch_runs_on_a_fresh_machine_is_gone_on_with_after_ctrl_c_and_
     assert processes_with(room.name) == []
     origin.release.set()
     again = await alone.run(*alone.onward(ended.err))
+    origin.release.clear()
     assert again.code == 3, again.err
     assert [row["url"] for row in rows_of(room / "out.jsonl")] == given
     assert [row["status"] for row in rows_of(room / "out.jsonl")] == ["completed", "completed", "failed"]

@@ -12,7 +12,7 @@ from tests.cli.kit import COMMAND, Cli, until
 from tests.serve.support import environment
 from tests.support.origin import Origin
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_terminal_shows_a_bar_with_count_rate_and_failures(cli: Cli, origin: Origin) -> None:

@@ -7,7 +7,7 @@ from tests.acceptance.served import Served
 from tests.cli.kit import Cli, until
 from tests.support.origin import Origin
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def submitted(cli: Cli, *words: str) -> str:

@@ -133,7 +133,7 @@ class Bar:
         pace = self._beat.seen(step)
         of = "" if step.total is None else f"/{step.total:,}"
         fields: dict[str, Any] = {
-            "count": f"{step.done:,}{of}",
+            "count": f"{step.done:,}{of}" if step.done or of else "",
             "pace": ", ".join(part for part in (_rate(pace), _eta(pace, step)) if part),
             "failed": _failed(step),
         }
