@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.storage import kit, laws
 
-from thresher.storage import shards
+from thresher.storage import queue, shards
 from thresher.storage.database import Connection, Pool
 from thresher.storage.shards import LeaseLost, Rest
 
@@ -149,6 +149,29 @@ async def test_eight_connections_that_hammer_claims_never_run_two_shards_of_a_bu
         assert await connection.fetchval("SELECT count(*) FROM batch_progress WHERE state = 'done'") == 3
         assert await connection.fetchval("SELECT count(*) FROM shard") == 0
         await laws.check(connection)
+
+
+@pytest.mark.parametrize("how", ["cancel", "beat"])
+async def test_a_cancel_and_a_heartbeat_lock_entries_in_one_order(connection: Connection, pool: Pool, how: str) -> None:
+    # Twelve, of which the first is left alone: as texts, their keys have another order than as numbers.
+    await kit.submit(connection, await kit.new_account(connection), range(12), shard_size=1)
+    jobs = sorted(await kit.serve(connection, 12), key=lambda job: job.id)[1:]
+    lock = "SELECT FROM thresher_queue.pgqueuer WHERE id = ANY ($1) FOR UPDATE"
+    # The first row is written anew, so that it lies behind the others.
+    await connection.execute("UPDATE thresher_queue.pgqueuer SET priority = priority - 1 WHERE id = $1", jobs[0].id)
+    async with pool.acquire() as other:
+        async with connection.transaction():
+            await connection.execute(lock, [jobs[0].id])
+            if how == "cancel":
+                second = asyncio.create_task(queue.cancel(other, [job.shard for job in reversed(jobs)]))
+            else:
+                second = asyncio.create_task(queue.beat(other, [job.id for job in reversed(jobs)]))
+            pid, waits = other.get_server_pid(), "SELECT cardinality(pg_blocking_pids($1)) > 0"
+            while not await connection.fetchval(waits, pid):
+                await asyncio.sleep(0.01)
+            # It waits for the first one, and holds none of the others.
+            await connection.execute(f"{lock} NOWAIT", [job.id for job in jobs[1:]])
+        await second
 
 
 async def test_a_renewal_locks_shards_in_the_order_in_which_a_settle_does(connection: Connection, pool: Pool) -> None:

@@ -49,8 +49,15 @@ WHERE p.state <> 'stopping' AND s.state IN ('queued', 'running') AND s.created_a
   AND NOT EXISTS (SELECT FROM {_TABLE} q WHERE q.dedupe_key = s.id::text AND q.status IN ('queued', 'picked'))
 """
 
-# The entries of shards, to be cancelled.
-_ENTRIES = f"SELECT id FROM {_TABLE} WHERE dedupe_key = ANY ($1::text[]) AND status IN ('queued', 'picked')"
+# The entries of shards, to be cancelled. Locked by id, and so are those of a heartbeat: else the two could wait for each other.
+_ENTRIES = f"""
+SELECT id FROM {_TABLE} WHERE dedupe_key = ANY ($1::text[]) AND status IN ('queued', 'picked') ORDER BY id FOR UPDATE
+"""
+
+_BEAT = f"""
+WITH mine AS (SELECT id FROM {_TABLE} WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE)
+UPDATE {_TABLE} q SET heartbeat = now() FROM mine WHERE q.id = mine.id
+"""
 
 # The library never prunes its log.
 _PRUNE = f"DELETE FROM {QUEUE_SCHEMA}.pgqueuer_log WHERE created < now() - $1::interval"
@@ -115,7 +122,7 @@ async def cancel(connection: Connection, shards: Sequence[int]) -> None:
 
 async def beat(connection: Connection, entries: Sequence[int]) -> None:
     """Say that these entries are being worked at."""
-    await queries(connection).update_heartbeat([JobId(entry) for entry in entries])
+    await connection.execute(_BEAT, entries)
 
 
 async def missing(connection: Connection, older_than: timedelta) -> list[int]:
