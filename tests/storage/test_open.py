@@ -12,7 +12,7 @@ from thresher.domain.states import BatchState, ItemState, Outcome
 from thresher.storage import batches, items, submit
 from thresher.storage.batches import Batch
 from thresher.storage.database import Connection, Pool
-from thresher.storage.reconcile import reconcile
+from thresher.storage.reconcile import end_batches, reconcile
 from thresher.storage.submit import NewItem
 
 LIMIT = 1000
@@ -113,6 +113,23 @@ async def test_a_deadline_is_counted_again_from_the_start(connection: Connection
     left = await connection.fetchval("SELECT deadline_at - now() FROM batch")
     assert timedelta(seconds=90) < left <= timedelta(seconds=100)
     assert now.created_at == batch.created_at - timedelta(days=1)
+
+
+async def test_a_start_just_before_the_old_deadline_is_not_ended_by_it(pool: Pool) -> None:
+    async with pool.acquire() as one, pool.acquire() as two:
+        batch = await _open(one, 1, 2)
+        await one.execute(
+            "UPDATE batch SET created_at = created_at - interval '2 hours', deadline_at = now() - interval '1 second'"
+        )
+        async with one.transaction():
+            await submit.start(one, batch.id, 3)
+            ending = asyncio.create_task(end_batches(two, kit.LIMITS))
+            waits = "SELECT cardinality(pg_blocking_pids($1)) > 0"
+            while not await one.fetchval(waits, two.get_server_pid()):
+                assert not ending.done(), "it saw the old deadline"
+        assert (await ending).expired == 0
+        assert (await kit.reread(one, batch)).state is BatchState.RUNNING
+        await laws.check(one, queued=True)
 
 
 async def test_only_an_open_batch_is_started(connection: Connection) -> None:

@@ -23,6 +23,8 @@ _BY_PUBLIC_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.public_id = $2"
 BY_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.id = $2"
 _RECENT = f"{_COLUMNS} WHERE b.account_id = $1 AND p.purged_at IS NULL ORDER BY b.id DESC LIMIT $2"
 
+_OVERDUE = "SELECT deadline_at <= now() FROM batch WHERE id = $1"
+
 _STOP = "UPDATE batch_progress SET state = 'stopping', outcome = $2, stopped_at = now() WHERE batch_id = $1"
 
 
@@ -83,14 +85,23 @@ async def recent(connection: Connection, account: int, limit: int) -> list[Batch
     return [Batch.of(row) for row in await connection.fetch(_RECENT, account, limit)]
 
 
-async def stop(connection: Connection, key: int, outcome: Literal[Outcome.CANCELLED, Outcome.EXPIRED]) -> bool:
+async def stop(
+    connection: Connection,
+    key: int,
+    outcome: Literal[Outcome.CANCELLED, Outcome.EXPIRED],
+    *,
+    only_overdue: bool = False,
+) -> bool:
     """Begin the end of a batch that is open or running: nothing pending starts after this; claimed shards are told to wind down.
 
-    The batch is done when the last claimed shard ends, here if there is none. False if it is neither.
+    The batch is done when the last claimed shard ends, here if there is none. False if it is neither, and with
+    `only_overdue` also if its deadline is yet to come.
     """
     async with connection.transaction():
         row = await connection.fetchrow(progress.LOCK, key)
         if row is None or row["state"] not in (BatchState.OPEN, BatchState.RUNNING):
+            return False
+        if only_overdue and not await connection.fetchval(_OVERDUE, key):
             return False
         if row["state"] == BatchState.OPEN:
             await progress.finish(connection, key, outcome)

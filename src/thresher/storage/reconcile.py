@@ -148,7 +148,8 @@ async def end_batches(connection: Connection, limits: Limits) -> Report:
     """End the batches past their deadline, and those whose stop takes too long; any number of processes may do it at once."""
     report = Report()
     for row in await connection.fetch(_EXPIRED):
-        report.expired += await batches.stop(connection, row["id"], Outcome.EXPIRED)
+        # A start may have moved the deadline since, and holds the batch's lock while it does.
+        report.expired += await batches.stop(connection, row["id"], Outcome.EXPIRED, only_overdue=True)
     for row in await connection.fetch(_OVERDUE_STOP, limits.stop_grace):
         report.forced += await batches.force(connection, row["batch_id"])
     return report
