@@ -225,6 +225,7 @@ BAD = [
         "line 1 and line 3 have the same custom_id 'x' for different URLs",
     ),
     (b'{"url": "' + b"x" * MAX_LINE + b'"}\n', f"line 1: longer than {MAX_LINE} bytes"),
+    (b"\n" + b" " * (MAX_LINE + 1) + b"\n" + lines([1]), f"line 2: longer than {MAX_LINE} bytes"),
 ]
 
 

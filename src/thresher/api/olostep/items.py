@@ -26,7 +26,7 @@ def read_items(request: dict[str, Any], settings: Settings, faults: Faults) -> l
 def read_lines(lines: Iterable[tuple[int, bytes]], settings: Settings, faults: Faults) -> list[NewItem]:
     """The items of numbered lines, an object each; blank lines are none. Faults as in `read_items`."""
     reader = _Reader(settings, faults, "line")
-    return [item for number, line in lines if line.strip() and (item := reader.read_line(number, line)) is not None]
+    return [item for number, line in lines if (item := reader.read_line(number, line)) is not None]
 
 
 def items_name(request: dict[str, Any]) -> str:
@@ -60,9 +60,11 @@ class _Reader:
         self._ids: dict[str, tuple[int, str]] = {}
 
     def read_line(self, number: int, line: bytes) -> NewItem | None:
-        """One item as a line of JSON, or None when it has a fault."""
-        if len(line) > MAX_LINE:
+        """One item as a line of JSON, or None when it is blank or has a fault."""
+        if len(line) > MAX_LINE:  # a blank one too: it may be cut, and with it what follows
             self._faults.add((self._place, number), f"longer than {MAX_LINE} bytes, the limit of a line", "too_long")
+            return None
+        if not line.strip():
             return None
         try:
             entry = orjson.loads(line)
