@@ -32,6 +32,14 @@ async def test_a_range_of_a_pack_reads_back(tmp_path: Path) -> None:
     assert await store.read("packs/batch_a/1", 0, 10) == b"0123456789"
 
 
+@pytest.mark.parametrize("left", [0, 4])
+async def test_a_range_behind_the_end_of_an_object_is_missing(tmp_path: Path, left: int) -> None:
+    store = Blobs((tmp_path / "blobs").as_uri())
+    await store.put("packs/batch_a/1", b"0123456789"[:left])
+    with pytest.raises(BlobMissing):
+        await store.read("packs/batch_a/1", 3, 4)
+
+
 async def test_a_store_may_lie_in_a_folder_with_a_strange_name(tmp_path: Path) -> None:
     store = Blobs((tmp_path / "a b%20ü#").as_uri())
     await store.put("packs/b/1", b"x")

@@ -31,7 +31,7 @@ class Span(NamedTuple):
 
 
 class BlobMissing(Exception):
-    """The object is not in the store: it was purged, or the store is not the one that it was written to."""
+    """The object, or the end of it, is not in the store: it was purged or cut off, or this is not the store it was written to."""
 
 
 class StoreUnusable(Exception):
@@ -72,8 +72,11 @@ class Blobs:
             raise StoreUnusable(f"the blob store does not let go of an object: {error}") from error
 
     async def read(self, key: str, offset: int, length: int) -> bytes:
-        """A range of an object. Raises BlobMissing."""
-        return bytes(await self._range(key, offset, length))
+        """A range of an object. Raises BlobMissing, also for an object that ends before the range does."""
+        found = await self._there(key, offset, length)
+        if len(found) < length:
+            raise BlobMissing(key)
+        return bytes(found)
 
     async def read_all(self, spans: Sequence[Span]) -> list[memoryview | None]:
         """Many ranges, in their order; None for what is not there (any more). Neighbours are read as one range.
