@@ -27,7 +27,7 @@ FIELDS = [
     "attempts",
     "retrieve_id",
 ]
-PIPE = asyncio.subprocess.PIPE
+PIPE, DEVNULL = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,16 @@ class Cli:
         words = shlex.split(line.partition("To go on: ")[2])
         assert words[0] == "thresher"
         return words[1:]
+
+
+async def shell(cli: Cli, line: str, **env: str) -> Ended:
+    """A line of the shell."""
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", line, env=environment(**(cli.env | env)), cwd=cli.folder, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 90)
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
 
 
 async def until(condition: Callable[[], bool]) -> None:

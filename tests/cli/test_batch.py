@@ -1,11 +1,12 @@
 """`thresher batch` against a server: every kind of input, one line per item in submit order, and what is said where."""
 
 import json
+import shlex
 from typing import Any
 
 import pytest
 from tests.acceptance.served import Served
-from tests.cli.kit import FIELDS, Cli, rows_of
+from tests.cli.kit import COMMAND, FIELDS, Cli, rows_of, shell
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -146,3 +147,17 @@ async def test_a_reader_that_has_enough_is_no_error_to_speak_of(cli: Cli) -> Non
         assert await command.process.wait() == 141
     assert "Error" not in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(("umask", "mode"), [("022", 0o644), ("027", 0o640), ("077", 0o600)])
+async def test_a_new_file_of_results_is_as_open_as_the_users_other_files(cli: Cli, umask: str, mode: int) -> None:
+    line = shlex.join([*COMMAND, "batch", *urls(1), "-o", "out.jsonl"])
+    ended = await shell(cli, f"umask {umask}; exec {line}")
+    assert ended.code == 0, ended.err
+    assert (cli.folder / "out.jsonl").stat().st_mode & 0o777 == mode
+
+
+async def test_a_dash_is_standard_output(cli: Cli) -> None:
+    ended = await cli.run("batch", *urls(1), "-o", "-")
+    assert [row["url"] for row in ended.rows] == urls(1)
+    assert list(cli.folder.iterdir()) == []

@@ -1,8 +1,11 @@
 """What each exit code stands for, and that nothing is left behind by what was refused."""
 
+import asyncio
+import shlex
+
 import pytest
 from tests.acceptance.served import Served
-from tests.cli.kit import Cli
+from tests.cli.kit import COMMAND, Cli, shell
 from tests.support.origin import Origin
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -83,6 +86,56 @@ async def test_a_batch_that_is_not_there_is_code_5(cli: Cli) -> None:
     for words in (("results",), ("status", "--watch"), ("cancel",), ("batch", PAGE, "--continue")):
         ended = await cli.run(*words, "batch_unknown")
         assert (ended.code, ended.out) == (5, ""), ended.err
+
+
+@pytest.mark.parametrize("name", ["recent", "../../healthz", "batch_x/items", ""])
+async def test_what_is_no_id_is_code_5_and_no_path_of_the_server(cli: Cli, name: str) -> None:
+    for words in (("results",), ("status",), ("cancel",), ("batch", PAGE, "--continue")):
+        ended = await cli.run(*words, name)
+        assert (ended.code, ended.out) == (5, "")
+        assert ended.err.startswith(f"thresher: there is no batch {name!r}: ")
+
+
+@pytest.mark.parametrize("words", [("list",), ("list", "--json"), ("version",), ("doctor",)])
+async def test_a_full_disk_under_standard_output_is_a_sentence_and_code_1(cli: Cli, words: tuple[str, ...]) -> None:
+    await cli.run("batch", PAGE, "--no-wait")
+    ended = await shell(cli, f"exec {shlex.join([*COMMAND, *words])} > /dev/full")
+    assert ended.code == 1
+    assert "Traceback" not in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("version",), ("list", "--json")])
+async def test_a_reader_that_is_gone_is_code_141_for_every_command(cli: Cli, words: tuple[str, ...]) -> None:
+    ended = await shell(cli, f"({shlex.join([*COMMAND, *words])}; echo $? >&2) | :")
+    assert ended.err == "141\n"
+
+
+async def test_a_name_that_is_not_text_is_code_2(cli: Cli) -> None:
+    ended = await cli.run("batch", PAGE, "--name", "\udcff")
+    assert ended.code == 2
+    assert "is not UTF-8" in ended.err
+
+
+async def test_an_address_that_no_server_can_have_is_code_2(cli: Cli) -> None:
+    for url in ("http://", "http://127.0.0.1:99999", "http://me:secret@127.0.0.1:8080"):
+        ended = await cli.run("list", THRESHER_URL=url)
+        assert ended.code == 2
+        assert "THRESHER_URL" in ended.err
+        assert "secret" not in ended.err
+
+
+async def test_a_server_that_does_not_speak_http_is_code_1(cli: Cli) -> None:
+    async def hello(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"SSH-2.0-hello\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(hello, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        ended = await cli.run("list", THRESHER_URL=f"http://127.0.0.1:{port}")
+    assert ended.code == 1
+    assert f"http://127.0.0.1:{port} does not speak HTTP" in ended.err
 
 
 async def test_a_batch_that_its_deadline_ended_is_code_6_with_what_there_is(cli: Cli, origin: Origin) -> None:

@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import pty
 import re
 import sys
 
+import orjson
 import pytest
 from tests.cli.kit import COMMAND, Cli, until
 from tests.serve.support import environment
 from tests.support.origin import Origin
+
+from thresher.cli.terminal import harmless_json
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -59,6 +63,56 @@ async def test_a_terminal_shows_a_bar_with_count_rate_and_failures(cli: Cli, ori
 
 def plain(text: bytearray) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.decode("utf-8", "replace"))
+
+
+HOSTILE = "a\x1b]0;mine\x07\x9b31m[bold]\nb\tc\x7f"
+
+
+async def test_what_others_have_written_cannot_steer_the_terminal(cli: Cli) -> None:
+    """A batch's name here; pages' titles and texts come to a terminal as the same JSON strings."""
+    made = await cli.run("batch", "http://a.example/page/1", "--name", HOSTILE, "--no-wait")
+    batch = made.out.strip()
+    for words in (("list",), ("status", batch), ("list", "--json"), ("status", "none \x1b[31m.txt")):
+        seen = await on_a_terminal(cli, *words)
+        own = plain(seen).replace("\r\n", "\n")  # without the colours of our own
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", own), (words, own)
+    assert r"a\x1b]0;mine\x07\x9b31m[bold]\nb\tc\x7f" in plain(await on_a_terminal(cli, "list"))
+    (view,) = json.loads((await cli.run("list", "--limit", "1", "--json")).out)["data"]
+    assert view["metadata"]["name"] == HOSTILE
+
+
+async def test_json_without_control_characters_means_the_same() -> None:
+    value = {"title": HOSTILE + "\u00e9\u0080\u0099\u00a0\U0001f600"}
+    made = harmless_json(orjson.dumps(value))
+    assert orjson.loads(made) == value
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f]", made.decode())
+
+
+async def on_a_terminal(cli: Cli, *words: str) -> bytearray:
+    """All that a command shows there."""
+    mine, its = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND,
+        *words,
+        env=environment(**cli.env, TERM="xterm-256color", COLUMNS="160"),
+        cwd=cli.folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=its,
+        stderr=its,
+    )
+    os.close(its)
+    seen = bytearray()
+
+    def read() -> None:
+        with contextlib.suppress(OSError):  # EIO: the other side is closed
+            while piece := os.read(mine, 65536):
+                seen.extend(piece)
+
+    try:
+        await asyncio.wait_for(asyncio.gather(process.wait(), asyncio.to_thread(read)), 60)
+    finally:
+        os.close(mine)
+    return seen
 
 
 async def test_a_log_gets_whole_lines(cli: Cli) -> None:

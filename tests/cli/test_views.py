@@ -62,7 +62,7 @@ async def test_the_list_has_the_newest_first_and_is_for_programs_where_nobody_lo
     listed = await cli.run("list", "--limit", "2")
     head, *rows = [line.split("\t") for line in listed.out.splitlines()]
     assert head == ["batch", "state", "done", "total", "failed", "created", "name"]
-    assert [(row[0], row[3], row[6]) for row in rows] == [(second, "1", "two x"), (first, "1", "one")]
+    assert [(row[0], row[3], row[6]) for row in rows] == [(second, "1", r"two\tx"), (first, "1", "one")]
     data = json.loads((await cli.run("list", "--limit", "1", "--json")).out)["data"]
     assert [view["id"] for view in data] == [second]
 

@@ -1,6 +1,8 @@
 """Input of the command line: three forms of files, read as people write them, refused by file and line."""
 
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,34 @@ def test_a_csv_file_names_its_columns_in_any_order_and_case(file: Any, delimiter
 def test_a_csv_cell_may_hold_delimiters_quotes_and_line_ends(file: Any) -> None:
     path = file("urls.csv", 'custom_id,url\n"one, ""two""\nthree","http://a.example/?q=1,2"\n')
     assert read(path) == [{"url": "http://a.example/?q=1,2", "custom_id": 'one, "two"\nthree'}]
+
+
+@pytest.mark.parametrize("names", ["url\n", ""])
+def test_a_url_that_a_comma_would_cut_is_refused(file: Any, names: str) -> None:
+    path = file("urls.csv", f"{names}http://a.example/\nhttp://b.example/?q=1,2\n")
+    with pytest.raises(InputError, match=rf"urls\.csv line {2 + len(names.split())}: more cells than columns"):
+        read(path)
+
+
+def test_cells_without_a_name_may_be_empty(file: Any) -> None:
+    assert read(file("urls.csv", "url\nhttp://a.example/,\n")) == [A]
+
+
+def test_a_named_pipe_is_left_to_the_one_who_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    check([str(path)])  # would wait for a writer, and leave it without a reader
+    writer = threading.Thread(target=lambda: path.write_text("http://a.example/\n"), daemon=True)
+    writer.start()
+    assert read(path) == [A]
+
+
+def test_a_file_that_is_gone_since_it_was_looked_at_is_an_error_of_the_input(file: Any) -> None:
+    path = file("urls.txt", "http://a.example/\n")
+    check([str(path)])
+    path.unlink()
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        read(path)
 
 
 def test_a_csv_file_of_one_column_needs_no_names(file: Any) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 
 from thresher.cli import address, runfile
-from thresher.cli.errors import CommandError, ExitCode
+from thresher.cli.errors import CommandError, ExitCode, redacted
 from thresher.cli.runfile import Endpoint
 from thresher.settings import Settings
 from thresher.storage.embedded import DataDirInUse
@@ -19,9 +20,10 @@ __all__ = ["Endpoint", "endpoint", "find_endpoint"]
 async def find_endpoint(settings: Settings) -> Endpoint | None:
     """The server at THRESHER_URL, else the one that runs on the data dir, else None.
 
-    Raises CommandError with exit code 4 if the key is missing, or the data dir's server is another user's.
+    Raises CommandError with exit code 2 if that is no address, with 4 if the key is missing, or the data dir's server is another user's.
     """
     if settings.url is not None:
+        _check_url(settings.url)
         if settings.api_key is None:
             raise CommandError(
                 f"THRESHER_URL names the server {settings.url}, and THRESHER_API_KEY, the key for it, is not set. "
@@ -33,6 +35,19 @@ async def find_endpoint(settings: Settings) -> Endpoint | None:
     if note is None or not note.writer_lives() or not await address.answers(note.endpoint.url):
         return None
     return note.endpoint
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        wrong = not parts.hostname or parts.username is not None or parts.port == 0
+    except ValueError:  # the port
+        wrong = True
+    if wrong:
+        raise CommandError(
+            f"THRESHER_URL = {redacted(url)} must be like http://server:8080, and name no user: the key is THRESHER_API_KEY.",
+            code=ExitCode.USAGE,
+        )
 
 
 @asynccontextmanager

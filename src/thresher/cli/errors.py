@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from thresher.storage.embedded import EmbeddedError
 
 # Whether errors are JSON, `{"error": {"message", "exit_code"}}`; set once, by cli/main.py, for the whole process.
 as_json = False
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class ExitCode(IntEnum):
@@ -42,10 +45,16 @@ class CommandError(Exception):
         self.code = code
 
 
+def harmless(text: str, keep: str = "") -> str:
+    """The text with control characters made visible, as `\\x1b`, but for those to `keep`."""
+    return _CONTROLS.sub(lambda match: match[0] if match[0] in keep else repr(match[0])[1:-1], text)
+
+
 def fail(message: str, code: ExitCode) -> NoReturn:
     """Print the message to standard error and exit."""
-    line = json.dumps({"error": {"message": message, "exit_code": code}}) if as_json else f"thresher: {message}"
-    print(line, file=sys.stderr, flush=True)
+    said = {"error": {"message": message, "exit_code": code}}
+    line = json.dumps(said) if as_json else f"thresher: {message}"
+    print(harmless(line, keep="\n"), file=sys.stderr, flush=True)
     raise SystemExit(code)
 
 
@@ -96,7 +105,10 @@ def _explained(error: ValidationError) -> Iterator[str]:
         name = str(detail["loc"][0]) if detail["loc"] else "settings"
         field = Settings.model_fields.get(name.lower())
         shown = name if field is None else f"{name} (THRESHER_{name.upper()})"
-        yield f"  {shown} = {detail['input']!r}: {detail['msg']}"
+        given = detail["input"]
+        if isinstance(given, str) and "://" in given and "@" in given:
+            given = redacted(given)
+        yield f"  {shown} = {given!r}: {detail['msg']}"
         if field is not None and field.description:
             yield f"    {field.description}"
 

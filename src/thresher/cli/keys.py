@@ -12,6 +12,7 @@ import typer
 from thresher.cli import table
 from thresher.cli.errors import CommandError, ExitCode, expected_errors, load_settings
 from thresher.cli.options import DataDirectory, Json
+from thresher.cli.terminal import put
 
 if TYPE_CHECKING:
     from thresher.storage.accounts import Key
@@ -56,11 +57,11 @@ def create(name: Name = "key", expires: Expires = None, data_dir: DataDirectory 
 
     made = _with_database(make, data_dir, make=True)
     if as_json:
-        print(json.dumps({**_plain(made), "key": key}))
+        put(json.dumps({**_plain(made), "key": key}))
         return
     end = "does not expire" if made.expires_at is None else f"expires {_day(made.expires_at)}"
     print(f"The key {made.id} ({made.name}), shown only now; it {end}:", file=sys.stderr)
-    print(key)
+    put(key)
 
 
 @app.command("list")
@@ -73,7 +74,7 @@ def list_(show_all: All = False, data_dir: DataDirectory = None, as_json: Json =
 
     found = _with_database(lambda connection: accounts.list_keys(connection, local=show_all), data_dir)
     if as_json:
-        print(json.dumps([_plain(key) for key in found]))
+        put(json.dumps([_plain(key) for key in found]))
     elif found:
         table.write([_row(key) for key in found], ("id", "name", "created", "expires", "revoked"))
     else:
@@ -97,7 +98,7 @@ def revoke(key_id: KeyId, data_dir: DataDirectory = None, as_json: Json = False)
 
     ended = _with_database(end, data_dir)
     if as_json:
-        print(json.dumps(_plain(ended)))
+        put(json.dumps(_plain(ended)))
     else:
         print(f"The key {ended.id} ({ended.name}) is revoked.", file=sys.stderr)
 

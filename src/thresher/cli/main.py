@@ -15,9 +15,11 @@ import typer
 
 from thresher import __version__
 from thresher.cli import errors, keys
+from thresher.cli.client import output
 from thresher.cli.client.commands import commands
-from thresher.cli.errors import ExitCode, expected_errors, load_settings, need_database
+from thresher.cli.errors import CommandError, ExitCode, expected_errors, load_settings, need_database
 from thresher.cli.options import DataDirectory, Json
+from thresher.cli.terminal import put
 from thresher.settings import Settings
 
 app = typer.Typer(
@@ -96,7 +98,7 @@ def migrate() -> None:
     typer.echo("The schema is up to date.", err=True)
     if key is not None:
         typer.echo("Your API key, shown only now:", err=True)
-        typer.echo(key)
+        put(key)
 
 
 @app.command(epilog="Example: thresher doctor --json")
@@ -119,7 +121,7 @@ def doctor(data_dir: DataDirectory = None, as_json: Json = False) -> None:
 def version(as_json: Json = False) -> None:
     """Print the version."""
     facts = {"version": __version__, "python": platform.python_version(), "platform": platform.platform()}
-    typer.echo(json.dumps(facts) if as_json else __version__)
+    put(json.dumps(facts) if as_json else __version__)
 
 
 def _log(settings: Settings) -> None:
@@ -133,12 +135,14 @@ def _log(settings: Settings) -> None:
 def main() -> None:
     """The entry point of `thresher` and of `python -m thresher.cli.main`."""
     # Before anything is made: no file and no socket of ours is for other users.
-    os.umask(0o077)
+    output.umask = os.umask(0o077)
     errors.as_json = "--json" in sys.argv[1:]
     try:
         sys.exit(app(standalone_mode=not errors.as_json))
     except typer.TyperException as error:  # how a command line that cannot be understood ends in the other mode
         errors.fail(error.format_message(), ExitCode(error.exit_code))
+    except CommandError as error:  # of what a command has written when its work was over
+        errors.fail(str(error), error.code)
 
 
 if __name__ == "__main__":

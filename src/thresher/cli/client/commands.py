@@ -1,7 +1,7 @@
 """The commands that work with batches: their flags, and which module does them. They run against any server."""
 
 import os
-import sys
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -19,7 +19,14 @@ commands = typer.Typer()
 
 BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id: batch_...")]
 Out = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write to. Standard output unless given.")
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="File to write to. Standard output unless given, and for -.",
+        callback=lambda path: None if path == Path("-") else path,
+    ),
 ]
 Formats = Annotated[
     list[str] | None,
@@ -67,6 +74,7 @@ def batch(
     """
     from thresher.cli.client import jobs
 
+    _check_id(continued)
     more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
     words = [*sources, *(["--input-format", input_format] if input_format else [])]
     words += ["--timeout", f"{timeout:g}"] if timeout is not None else []
@@ -100,6 +108,7 @@ def results(
     """
     from thresher.cli.client import jobs
 
+    _check_id(batch_id)
     more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
     some = _words(statuses, STATUSES, "--status")
     options = [*jobs.result_options(output, more, data_dir), *(["--status", ",".join(some)] if some else [])]
@@ -117,6 +126,7 @@ def status(
     """Say how far a batch is. With --watch, the exit code is that of the batch."""
     from thresher.cli.client import jobs
 
+    _check_id(batch_id)
     _run(lambda settings: jobs.status(settings, batch_id, watch=watch, as_json=as_json), data_dir)
 
 
@@ -137,6 +147,7 @@ def cancel(batch_id: BatchId, data_dir: DataDirectory = None, as_json: Json = Fa
     """Cancel a batch. What is finished stays, what is not is never begun."""
     from thresher.cli.client import jobs
 
+    _check_id(batch_id)
     _run(lambda settings: jobs.cancel(settings, batch_id, as_json=as_json), data_dir)
 
 
@@ -146,12 +157,19 @@ def _run(work: Callable[[Settings], Coroutine[Any, Any, ExitCode]], data_dir: Pa
     with expected_errors(settings.database_url):
         try:
             code = signals.run(work(settings))
-            sys.stdout.flush()
         except BrokenPipeError:
             # Nobody reads what we write (`| head`), and nobody is to be told. Nor is what Python still has to flush.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             code = ExitCode.READER_GONE
     raise typer.Exit(code)
+
+
+def _check_id(batch_id: str | None) -> None:
+    """What is no id must not become a path of the server's."""
+    if batch_id is not None and re.fullmatch(r"batch_\w+", batch_id, re.ASCII) is None:
+        fail(
+            f"there is no batch {batch_id!r}: an id looks like batch_4kt9xw2m, see `thresher list`.", ExitCode.NOT_FOUND
+        )
 
 
 def _words(values: Sequence[str] | None, known: Sequence[str], flag: str, passed_over: Sequence[str] = ()) -> list[str]:
@@ -171,5 +189,8 @@ def _fields(name: str | None, metadata: Sequence[str] | None, country: str | Non
         if not separator or not key:
             fail(f"--metadata {pair} is not KEY=VALUE.", ExitCode.USAGE)
         pairs[key] = value
+    for text in (*pairs, *pairs.values(), country or ""):
+        if not text.isascii() and text != text.encode(errors="replace").decode():
+            fail(f"{text!r} is not UTF-8.", ExitCode.USAGE)
     fields = {"metadata": pairs or None, "country": country}
     return {field: value for field, value in fields.items() if value is not None}

@@ -82,6 +82,8 @@ def _rows(numbers: "_Numbered", names: list[str], delimiter: str) -> Records:
             continue
         if len(row) <= url or not row[url].strip():
             raise BadLine(begin, "no url in this row")
+        if any(cell.strip() for cell in row[len(names) :]):
+            raise BadLine(begin, f"more cells than columns; a cell with {delimiter!r} in it must be in quotes")
         item = {"url": row[url].strip()}
         if custom_id is not None and len(row) > custom_id and row[custom_id]:
             item["custom_id"] = row[custom_id]

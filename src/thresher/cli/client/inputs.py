@@ -4,6 +4,7 @@ Gives one entry after the other, with the place that it stands at, in constant m
 a URL can be fetched is for the server to say.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -71,9 +72,12 @@ def check(sources: Sequence[str]) -> None:
         if is_url(source) or source == STDIN:
             continue
         try:
-            with Path(source).open("rb") as file:
-                if stat.S_ISDIR(os.fstat(file.fileno()).st_mode):
-                    raise IsADirectoryError(None, "is a directory")
+            mode = Path(source).stat().st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(None, "is a directory")
+            # No pipe is opened for it: whoever writes to it would be left without a reader.
+            if not os.access(source, os.R_OK):
+                raise PermissionError(None, os.strerror(errno.EACCES))
         except OSError as error:
             raise InputError(f"{source} cannot be read: {error.strerror}") from error
 
@@ -96,9 +100,16 @@ def entries(sources: Sequence[str], input_format: InputFormat | None) -> Iterato
             with open(0, "rb", closefd=False) as file:
                 yield from _entries("standard input", _records("standard input", file, input_format))
         else:
-            with Path(source).open("rb") as file:
+            with _opened(source) as file:
                 named = _SUFFIXES.get(Path(source).suffix.lower())
                 yield from _entries(source, _records(source, file, input_format or named))
+
+
+def _opened(source: str) -> BinaryIO:
+    try:
+        return Path(source).open("rb")
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror}") from error
 
 
 def _entries(name: str, records: Records) -> Iterator[Entry]:

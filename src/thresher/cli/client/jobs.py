@@ -10,6 +10,7 @@ from thresher.cli.client.progress import display
 from thresher.cli.client.session import connected
 from thresher.cli.client.submit import Input, submit
 from thresher.cli.errors import ExitCode
+from thresher.cli.terminal import put
 from thresher.settings import Settings
 
 __all__ = ["Course", "Input", "Wanted", "batch", "cancel", "recent", "result_options", "results", "status"]
@@ -27,7 +28,7 @@ async def batch(settings: Settings, given: Input, wanted: Wanted, course: Course
                     return await collect(remote, batch_id, wanted, output, shown)
                 shown.tell(f"Its results, when a server runs: {course.onward}")
                 shown.clear()
-                show.json(await remote.batch(batch_id)) if as_json else print(batch_id)
+                show.json(await remote.batch(batch_id)) if as_json else put(batch_id)
                 return ExitCode.OK
 
 

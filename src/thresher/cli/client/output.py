@@ -10,6 +10,10 @@ from typing import Protocol
 
 from thresher.cli.client.threads import in_thread
 from thresher.cli.errors import CommandError
+from thresher.cli.terminal import harmless_json
+
+# The user's own, which cli/main.py has taken away from the files of the data dir.
+umask = 0o077
 
 
 class Output(Protocol):
@@ -63,8 +67,8 @@ class _Part:
         with _named(self._path):
             self._file.flush()
             os.fsync(self._file.fileno())
-            if self._target.exists():
-                self._part.chmod(stat.S_IMODE(self._target.stat().st_mode))
+            before = self._target.exists()
+            self._part.chmod(stat.S_IMODE(self._target.stat().st_mode) if before else 0o666 & ~umask)
             self._part.replace(self._target)
 
     def close(self) -> None:
@@ -86,7 +90,7 @@ class _Stream:
 
     async def write(self, data: bytes) -> None:
         try:
-            await in_thread(lambda: self._write_all(data))
+            await in_thread(lambda: self._write_all(harmless_json(data) if self.is_terminal else data))
         except BrokenPipeError:
             raise
         except OSError as error:

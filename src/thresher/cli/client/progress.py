@@ -1,5 +1,6 @@
 """How far a command is, on standard error: a bar on a terminal, a line now and then elsewhere, JSON lines on request."""
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -7,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import orjson
-
 from thresher.cli.client.pace import Pace
+from thresher.cli.errors import harmless
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -80,7 +80,7 @@ class JsonLines:
         self._write("end", message=sentence, **facts)
 
     def _write(self, event: str, **facts: Any) -> None:
-        _print(orjson.dumps({"event": event, **facts}).decode())
+        _print(json.dumps({"event": event, **facts}))
 
 
 class Plain:
@@ -143,7 +143,7 @@ class Bar:
         self._progress.update(self._task, description=step.phase, completed=step.done, total=step.total, **fields)
 
     def tell(self, sentence: str) -> None:
-        self._console.print(sentence, markup=False, soft_wrap=True)
+        self._console.print(harmless(sentence, keep="\n"), markup=False, soft_wrap=True)
 
     def clear(self) -> None:
         self._cleared = True
@@ -206,4 +206,4 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _print(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(harmless(line, keep="\n"), file=sys.stderr, flush=True)

@@ -119,9 +119,12 @@ class Remote:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """An answer below 300. Raises Refused, or one of _LOST."""
         auth = {"Accept-Encoding": "identity", "Authorization": f"Bearer {self._endpoint.key}"}
-        async with self._session.request(
-            method, self.url + path, headers=auth | dict(headers), allow_redirects=False, **more
-        ) as answer:
+        async with (
+            self._spoken(),
+            self._session.request(
+                method, self.url + path, headers=auth | dict(headers), allow_redirects=False, **more
+            ) as answer,
+        ):
             if answer.status in AWAY:
                 raise aiohttp.ClientConnectionError(f"it answers {answer.status}")
             if answer.status == 401 and await self._found_anew():
@@ -129,6 +132,13 @@ class Remote:
             if answer.status >= 300:
                 raise Refused(self._object(await answer.read(), answer.status))
             yield answer
+
+    @asynccontextmanager
+    async def _spoken(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except aiohttp.ClientResponseError as error:
+            raise CommandError(f"{self.url} does not speak HTTP: {error.message}") from error
 
     def _object(self, content: bytes, status: int = 200) -> Json:
         try:

@@ -10,24 +10,25 @@ from thresher.cli import table
 from thresher.cli.client.collect import sentence
 from thresher.cli.client.follow import finished, unsuccessful
 from thresher.cli.client.remote import Json
+from thresher.cli.terminal import harmless, harmless_json, put
 
 COLUMNS = ("batch", "state", "done", "total", "failed", "created", "name")
 
 
 def json(value: Json) -> None:
     """An answer of the API as it is."""
-    print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    put(harmless_json(orjson.dumps(value, option=orjson.OPT_INDENT_2)).decode())
 
 
 def batch(view: Json) -> None:
     """One batch, in lines."""
     name = view["metadata"].get("name")
-    print(f"{view['id']}{f' ({name})' if name else ''}: {_state(view)}")
-    print(f"  {sentence(view)}")
+    put(f"{view['id']}{f' ({harmless(name)})' if name else ''}: {_state(view)}")
+    put(f"  {sentence(view)}")
     if "finished_at" in view:
-        print(f"  created {_time(view['created'])}, finished {_time(view['finished_at'])}")
+        put(f"  created {_time(view['created'])}, finished {_time(view['finished_at'])}")
     else:
-        print(f"  created {_time(view['created'])}, ends by {_time(view['deadline'])} at the latest")
+        put(f"  created {_time(view['created'])}, ends by {_time(view['deadline'])} at the latest")
 
 
 def batches(views: Sequence[Json]) -> None:
@@ -47,7 +48,7 @@ def _row(view: Json) -> tuple[str, ...]:
         _state(view),
         *(str(number) for number in numbers),
         _time(view["created"]),
-        name.replace("\t", " "),
+        name,
     )
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 from thresher.cli import table
 from thresher.cli.doctor import machine, parts, servers
 from thresher.cli.doctor.finding import Finding, State, missing
+from thresher.cli.terminal import harmless, put
 from thresher.settings import Settings
 
 # None: the check does not apply.
@@ -55,7 +56,7 @@ def show(findings: dict[str, Finding]) -> None:
 
 def _row(name: str, finding: Finding) -> list[str | Text]:
     # What a check met, a path or an error, may have anything in it.
-    found = Text(" ".join(finding.found.split()))
+    found = Text(harmless(" ".join(finding.found.split())))
     if finding.remedy:
         found.append(f". {finding.remedy}", style="bold")
     return [Text(finding.state, style=STYLES[finding.state]), name, found]
@@ -64,4 +65,4 @@ def _row(name: str, finding: Finding) -> list[str | Text]:
 def show_json(findings: dict[str, Finding]) -> None:
     """For a program: `{"ok", "checks": [{"name", "state", "found", "remedy"}]}`."""
     checks = [{"name": name, **asdict(finding)} for name, finding in findings.items()]
-    print(json.dumps({"ok": healthy(findings), "checks": checks}))
+    put(json.dumps({"ok": healthy(findings), "checks": checks}))
