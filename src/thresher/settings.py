@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     # -- limits of a request
     max_items: int = Field(10_000, ge=1, le=1_000_000, description="Items in one JSON request.")
     max_batch_items: int = Field(
-        1_000_000, ge=1, le=100_000_000, description="Items in one batch, however many requests bring them."
+        1_000_000, ge=1, le=10_000_000, description="Items in one batch, however many requests bring them."
     )
     max_request_bytes: int = Field(64 * MIB, ge=KIB, description="Bytes in one request body.")
     max_url_bytes: int = Field(8 * KIB, ge=256, description="Bytes in one URL.")

@@ -3,11 +3,13 @@
 import asyncio
 from datetime import timedelta
 
+import asyncpg
+import pytest
 from tests.storage import kit, laws
 
 from thresher.domain.states import BatchState, ItemState, Outcome
 from thresher.storage import batches, items, queue, shards
-from thresher.storage.database import Connection, Pool
+from thresher.storage.database import Connection, Pool, turn
 from thresher.storage.reconcile import Limits, Report, reconcile
 from thresher.storage.shards import Rest
 
@@ -155,6 +157,23 @@ async def test_two_reconcilers_at_once_take_turns(pool: Pool) -> None:
         await one.execute("SELECT pg_advisory_unlock(2, 0)")
         assert await reconcile(two, kit.LIMITS) is not None
         assert await reconcile(one, kit.LIMITS) is not None, "the lock was given back"
+
+
+async def test_a_turn_whose_connection_cannot_give_it_back_is_free_all_the_same(pool: Pool) -> None:
+    busy: list[asyncio.Task[str]] = []
+
+    async def leave_it_busy() -> None:
+        async with pool.acquire() as one, turn(one, 7) as mine:
+            assert mine
+            busy.append(asyncio.create_task(one.execute("SELECT pg_sleep(1)")))
+            await asyncio.sleep(0)
+
+    with pytest.raises(asyncpg.InterfaceError):
+        await leave_it_busy()
+    assert isinstance((await asyncio.gather(*busy, return_exceptions=True))[0], Exception)
+    async with pool.acquire() as two:
+        while not await two.fetchval("SELECT pg_try_advisory_lock(2, 7)"):  # the server notices when it looks
+            await asyncio.sleep(0.05)
 
 
 async def test_reconciling_while_workers_work_loses_nothing(pool: Pool) -> None:

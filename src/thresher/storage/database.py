@@ -4,6 +4,8 @@ Plain SQL on asyncpg. A transaction is opened where a module's public function b
 ends; nothing else commits.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -80,6 +82,22 @@ async def open_pool(url: str, name: str, *, size: int) -> Pool:
         )
     except _UNREACHABLE as error:
         raise DatabaseUnavailable(_why(error)) from error
+
+
+@asynccontextmanager
+async def turn(connection: Connection, chore: int) -> AsyncIterator[bool]:
+    """Whether it is this process's turn at a chore of the cluster; nobody else gets one while the block runs."""
+    if not await connection.fetchval("SELECT pg_try_advisory_lock(2, $1)", chore):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        try:
+            await connection.execute("SELECT pg_advisory_unlock(2, $1)", chore)
+        except BaseException:
+            connection.terminate()  # else the lock stays with a connection that nobody knows to hold it
+            raise
 
 
 async def _leave_as_it_is(_: Any) -> None:

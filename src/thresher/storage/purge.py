@@ -11,12 +11,9 @@ from datetime import timedelta
 
 from thresher.storage import hosts
 from thresher.storage.blobs import Blobs, StoreUnusable, pack_folder
-from thresher.storage.database import Connection
+from thresher.storage.database import Connection, turn
 
 log = logging.getLogger("thresher.purge")
-
-_TRY_LOCK = "SELECT pg_try_advisory_lock(2, 1)"
-_UNLOCK = "SELECT pg_advisory_unlock(2, 1)"
 
 _MARK = "UPDATE batch_progress SET purged_at = now() WHERE batch_id = $1 AND state = 'done' AND purged_at IS NULL"
 
@@ -79,9 +76,9 @@ async def mark(connection: Connection, key: int) -> None:
 
 async def purge(connection: Connection, blobs: Blobs, retention: timedelta, late: timedelta = LATE) -> Report | None:
     """One round. None if another process is at it."""
-    if not await connection.fetchval(_TRY_LOCK):
-        return None
-    try:
+    async with turn(connection, 1) as mine:
+        if not mine:
+            return None
         report = Report()
         await hosts.forget(connection)
         await connection.execute(_MARK_OLD, retention, MOST)
@@ -91,8 +88,6 @@ async def purge(connection: Connection, blobs: Blobs, retention: timedelta, late
             except StoreUnusable as error:  # it must not keep the batches behind it
                 log.warning("%s is not purged yet: %s", row["public_id"], error)
         return report
-    finally:
-        await connection.execute(_UNLOCK)
 
 
 async def _erase(

@@ -13,11 +13,8 @@ from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import BatchState, Outcome
 from thresher.settings import Settings
 from thresher.storage import batches, progress, queue, shards
-from thresher.storage.database import Connection
+from thresher.storage.database import Connection, turn
 from thresher.storage.queue import Entry
-
-_TRY_LOCK = "SELECT pg_try_advisory_lock(2, 0)"
-_UNLOCK = "SELECT pg_advisory_unlock(2, 0)"
 
 # Asked often: a look at each live batch, by a subquery, for a join may read all the batches that ever were.
 _EXPIRED = """
@@ -85,7 +82,7 @@ written AS (
     FROM late WHERE item.batch_id = $1 AND item.ord = late.ord RETURNING item.ord
 )
 UPDATE batch_progress SET numbered = numbered + (SELECT count(*) FROM written) WHERE batch_id = $1
-RETURNING numbered < finished
+RETURNING numbered < finished AND (SELECT count(*) FROM written) > 0
 """
 
 SLICE = 10_000  # rows of an overlay that are written in one transaction
@@ -130,9 +127,9 @@ class Limits:
 
 async def reconcile(connection: Connection, limits: Limits) -> Report | None:
     """One round. None if another process is at it."""
-    if not await connection.fetchval(_TRY_LOCK):
-        return None
-    try:
+    async with turn(connection, 0) as mine:
+        if not mine:
+            return None
         report = await end_batches(connection, limits)
         await _end_items(connection, limits, report)
         await _repair(connection, limits, report)
@@ -140,8 +137,6 @@ async def reconcile(connection: Connection, limits: Limits) -> Report | None:
         await _rebase_clock(connection)
         await queue.prune(connection, timedelta(hours=1))
         return report
-    finally:
-        await connection.execute(_UNLOCK)
 
 
 async def end_batches(connection: Connection, limits: Limits) -> Report:

@@ -119,7 +119,11 @@ RETURNING shard.id, shard.tag
 
 _ABANDON = "DELETE FROM shard WHERE batch_id = $1 AND state <> 'running' RETURNING id, bucket"
 
-_REVOKE = "DELETE FROM shard WHERE batch_id = $1 RETURNING id, bucket"
+# Locked by id first, as a renewal locks them.
+_REVOKE = """
+WITH mine AS MATERIALIZED (SELECT id FROM shard WHERE batch_id = $1 ORDER BY id FOR UPDATE)
+DELETE FROM shard USING mine WHERE shard.id = mine.id RETURNING shard.id, bucket
+"""
 
 _RUNNING = "SELECT id FROM shard WHERE batch_id = $1 AND state = 'running'"
 
