@@ -143,6 +143,52 @@ async def test_commands_that_begin_at_once_agree_on_one_server(room: Path) -> No
     assert len(set(opened)) == 1
 
 
+async def test_a_server_that_a_command_brought_stays_until_the_others_have_ended(room: Path) -> None:
+    said: list[str] = []
+    told, done = asyncio.Event(), asyncio.Event()
+
+    def tell(sentence: str) -> None:
+        said.append(sentence)
+        told.set()
+
+    async def first() -> None:
+        async with endpoint(settings(room), tell) as server:
+            opened.set_result(server)
+            await done.wait()
+
+    opened: asyncio.Future[Endpoint] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(first())
+    server = await opened
+    async with endpoint(settings(room)) as second:
+        done.set()
+        await told.wait()
+        assert second == server
+        assert await answer(second) == 404
+    await task
+    assert said == ["Another command uses this server: it stops when that one ends. Ctrl-C stops it now."]
+    assert processes_with(room.name) == []
+
+
+async def test_a_command_told_twice_to_stop_takes_its_server_from_the_others(room: Path) -> None:
+    told = asyncio.Event()
+    opened: asyncio.Future[Endpoint] = asyncio.get_running_loop().create_future()
+
+    async def first() -> None:
+        async with endpoint(settings(room), lambda _: told.set()) as server:
+            opened.set_result(server)
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(first())
+    await opened
+    async with endpoint(settings(room)):
+        task.cancel()
+        await told.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert processes_with(room.name) == []
+
+
 async def test_a_running_server_is_found_and_its_key_ends_with_it(room: Path) -> None:
     async with endpoint(settings(room)):
         pass

@@ -18,7 +18,7 @@ async def connected(settings: Settings, display: Display) -> AsyncIterator[Remot
         display.tell(f"No server runs on {settings.data_dir}: starting one for as long as this takes.")
         display.step(Step("Starting", 0, None))
     async with (
-        endpoint(settings) as found,
+        endpoint(settings, display.tell) as found,
         Remote(found, lambda: find_endpoint(settings), Patience(settings.client_patience, display.tell)) as remote,
     ):
         yield remote

@@ -86,7 +86,7 @@ def _make(path: Path) -> None:
 
 
 def _tighten(path: Path) -> None:
-    known = {"lock", "server.json", "postgres", "blobs", "log"}
+    known = {"lock", "guests", "server.json", "postgres", "blobs", "log"}
     # A folder of someone's own, say a home, must not be closed to others because it was named by mistake.
     if strangers := sorted({entry.name for entry in path.iterdir()} - known):
         raise EmbeddedError(
