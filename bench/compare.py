@@ -35,9 +35,11 @@ def main() -> None:
             for name in wanted.only.split(","):
                 run = _one(CONTESTANTS[name], origin.urls(port, wanted.urls), pid)
                 runs[name].append(run)
-                print(f"round {number}: {name} {wanted.urls / run.seconds:.1f} URLs/s", flush=True)
+                foreign = f"{_foreign(run):.0%} of the machine went to others"
+                print(f"round {number}: {name} {wanted.urls / run.seconds:.1f} URLs/s; {foreign}", flush=True)
     for name, mine in runs.items():
         report(name, mine, wanted.urls)
+    print(f"\nby CPU: {by_cpu({name: _cpu_median(mine) for name, mine in runs.items()})}")
     print(ratios({name: statistics.median(run.seconds for run in mine) for name, mine in runs.items()}))
 
 
@@ -47,6 +49,11 @@ def _one(contestant: Contestant, urls: list[str], origin_pid: int) -> Run:
         run = contestant(urls, Path(folder))
     run.usage.cpu["(origin)"] = _cpu(origin_pid) - before
     return run
+
+
+def _foreign(run: Run) -> float:
+    """The share of the machine that neither the contestant nor the origin used: beyond a few percent, rates mean little."""
+    return max(0.0, run.usage.busy - sum(run.usage.cpu.values())) / (run.seconds * (psutil.cpu_count() or 1))
 
 
 def _cpu(pid: int) -> float:
@@ -68,6 +75,17 @@ def _shares(parts: list[dict[str, float]], scale: float) -> str:
     found = {key: statistics.median(part.get(key, 0.0) for part in parts) * scale for key in parts[0]}
     total = sum(value for key, value in found.items() if not key.startswith("("))
     return ", ".join(f"{key} {value:.2f}" for key, value in found.items()) + f"; together {total:.2f}"
+
+
+def _cpu_median(runs: list[Run]) -> float:
+    return statistics.median(sum(s for kind, s in run.usage.cpu.items() if not kind.startswith("(")) for run in runs)
+
+
+def by_cpu(seconds: dict[str, float]) -> str:
+    """What the CPU seconds alone say, whoever else used the machine meanwhile. Scrapy runs on one core."""
+    mine = seconds.get("thresher")
+    others = {name: cpu / mine for name, cpu in seconds.items() if name != "thresher"} if mine else {}
+    return ", ".join(f"{name} takes {times:.2f} times as much a URL" for name, times in others.items()) or "-"
 
 
 def ratios(seconds: dict[str, float]) -> str:

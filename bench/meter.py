@@ -18,11 +18,15 @@ KindOf = Callable[[psutil.Process], str]
 
 @dataclass(slots=True)
 class Usage:
-    """`cpu`: seconds by kind of process, since the start of the metering. `memory`: the last PSS by kind, in bytes."""
+    """`cpu`: seconds by kind of process, since the start of the metering; `busy`: of the whole machine, whoever used them.
+
+    `memory`: the last PSS by kind, in bytes.
+    """
 
     cpu: dict[str, float] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
     peak: int = 0
+    busy: float = 0.0
 
 
 class Meter:
@@ -36,14 +40,15 @@ class Meter:
         self._peak = 0
         self._sample()
         self._begun = dict(self._cpu)
+        self._busy = _busy()
 
     def usage(self) -> Usage:
         """What was used since the start."""
-        memory = self._sample()
+        busy, memory = _busy() - self._busy, self._sample()
         cpu: dict[str, float] = defaultdict(float)
         for process, seconds in self._cpu.items():
             cpu[self._kinds[process]] += seconds - self._begun.get(process, 0.0)
-        return Usage(dict(cpu), memory, self._peak)
+        return Usage(dict(cpu), memory, self._peak, busy)
 
     @contextlib.contextmanager
     def sampling(self) -> Iterator[None]:
@@ -73,3 +78,8 @@ class Meter:
                 memory[self._kinds[process]] += process.memory_full_info().pss
         self._peak = max(self._peak, sum(memory.values()))
         return dict(memory)
+
+
+def _busy() -> float:
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)

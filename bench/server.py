@@ -7,11 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import psutil
 
 KEY = "thr_benchmark"
@@ -35,6 +35,21 @@ class Server:
         answer.raise_for_status()
         return str(answer.json()["id"])
 
+    def open(self) -> str:
+        """The id of a batch that is filled by `append` and begun by `start`."""
+        answer = self.http.post("/v1/batches", json={"open": True})
+        answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    def append(self, batch: str, urls: list[str]) -> None:
+        """In one request of lines, however many."""
+        lines = (orjson.dumps({"url": url, "custom_id": f"{n:07}"}) + b"\n" for n, url in enumerate(urls))
+        headers = {"Content-Type": "application/x-ndjson"}
+        self.http.post(f"/v1/batches/{batch}/items", content=lines, headers=headers).raise_for_status()
+
+    def start(self, batch: str) -> None:
+        self.http.post(f"/v1/batches/{batch}/start").raise_for_status()
+
     def info(self, batch: str) -> dict[str, Any]:
         answer = self.http.get(f"/v1/batches/{batch}")
         answer.raise_for_status()
@@ -49,19 +64,9 @@ class Server:
 
     def markdown(self, batch: str) -> dict[str, str]:
         """URL to markdown, of everything that the batch has."""
-        items, query = [], {"limit": "1000"}
-        while True:
-            page = self.http.get(f"/v1/batches/{batch}/items", params=query).json()
-            items += page["items"]
-            if "cursor" not in page:
-                break
-            query["cursor"] = page["cursor"]
-        with ThreadPoolExecutor(4) as threads:
-            return dict(threads.map(self._retrieve, items))
-
-    def _retrieve(self, item: dict[str, Any]) -> tuple[str, str]:
-        query = {"retrieve_id": item["retrieve_id"], "formats": "markdown"}
-        return item["url"], self.http.get("/v1/retrieve", params=query).json()["markdown_content"] or ""
+        with self.http.stream("GET", f"/v1/batches/{batch}/export", params={"formats": "markdown"}) as answer:
+            answer.raise_for_status()
+            return {line["url"]: line["markdown"] or "" for line in map(orjson.loads, answer.iter_lines())}
 
     def stored(self) -> int:
         """Bytes of all packs."""

@@ -4,11 +4,12 @@ import gzip
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import httpx
 import pytest
 
-from bench import compare, contestants, corpus, generated, meter, origin
+from bench import compare, contestants, corpus, generated, meter, origin, picture
 
 
 def test_made_pages_are_the_same_every_time_and_have_what_pages_have() -> None:
@@ -77,3 +78,19 @@ def test_the_last_line_has_the_ratios() -> None:
     seconds = {"thresher": 2.0, "scrapy": 13.0, "prototype": 1.5}
     assert compare.ratios(seconds) == "ratio to scrapy: 6.50, share of ceiling: 75%"
     assert compare.ratios({"thresher": 2.0}) == "ratio to scrapy: -, share of ceiling: -"
+    assert compare.by_cpu({"thresher": 4.0, "scrapy": 18.0}) == "scrapy takes 4.50 times as much a URL"
+
+
+def test_a_stretch_without_progress_is_no_point_of_the_curves_and_idle_processes_have_none() -> None:
+    samples = [
+        picture.Sample(0, 0, {"worker": 0.0, "serve": 0.0}, {"worker": 50}),
+        picture.Sample(5, 1000, {"worker": 2.0, "serve": 0.0}, {"worker": 60}),
+        picture.Sample(10, 1000, {"worker": 2.1, "serve": 0.0}, {"worker": 60}),
+        picture.Sample(14, 3000, {"worker": 6.1, "serve": 0.0}, {"worker": 61}),
+    ]
+    speed, cost, memory = picture.panels(samples)
+    assert speed.curves == {"all": [(1000, 200.0), (3000, 500.0)]}
+    assert cost.curves == {"worker": [(1000, 2.0), (3000, pytest.approx(2.0))]}
+    assert [y for _, y in memory.curves["worker"]] == [50, 60, 60, 61]
+    drawn = ElementTree.fromstring(picture.svg("a run", [speed, cost, memory]))
+    assert len(drawn.findall("{http://www.w3.org/2000/svg}polyline")) == 3
