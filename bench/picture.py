@@ -10,7 +10,7 @@ from dataclasses import dataclass
 Points = list[tuple[float, float]]
 
 _WIDTH, _HEIGHT, _LEFT, _GAP = 760, 170, 60, 60
-_COLOURS = ["#0b6e99", "#c2410c", "#15803d", "#7c3aed", "#64748b", "#b91c1c"]
+_COLOURS = {"api": "#64748b", "converter": "#c2410c", "postgresql": "#15803d", "serve": "#b91c1c", "worker": "#7c3aed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ def _panel(panel: Panel, top: float) -> Iterator[str]:
         yield f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{most * part / 4:.3g}</text>'
         x = _LEFT + (_WIDTH - _LEFT) * part / 4
         yield f'<text x="{x:.0f}" y="{bottom + 16}" text-anchor="middle">{right * part / 4:,.0f}</text>'
-    for (name, points), colour, row in zip(panel.curves.items(), _COLOURS, range(9), strict=False):
+    for row, (name, points) in enumerate(panel.curves.items()):
+        colour = _COLOURS.get(name, "#0b6e99")
         path = " ".join(
             f"{_LEFT + (_WIDTH - _LEFT) * x / right:.1f},{bottom - _HEIGHT * y / most:.1f}" for x, y in points
         )
