@@ -3,9 +3,14 @@
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 
 from thresher.api.olostep import schemas
+
+NDJSON = "application/x-ndjson"
+
+# Of a parameter that is read by hand, so that every client's spelling works.
+INTEGER = WithJsonSchema({"type": "integer"})
 
 _REF = "#/components/schemas/{model}"
 
@@ -51,7 +56,7 @@ def append_body() -> dict[str, Any]:
     """The `openapi_extra` of the append, which takes items in JSON or as lines."""
     extra = json_body(schemas.Append)
     schema = {"$ref": _REF.format(model="NewItem"), "description": "One item a line."}
-    extra["requestBody"]["content"]["application/x-ndjson"] = {"schema": schema}
+    extra["requestBody"]["content"][NDJSON] = {"schema": schema}
     return extra
 
 

@@ -18,7 +18,7 @@ from thresher.api.auth import Caller
 from thresher.api.olostep import ndjson, queries, schemas, views
 from thresher.api.olostep.lookup import find_batch
 from thresher.api.olostep.requests import read_append
-from thresher.api.openapi import PROBLEMS, append_body
+from thresher.api.openapi import INTEGER, PROBLEMS, append_body
 from thresher.api.reply import json_reply
 from thresher.api.state import State, state_of
 from thresher.domain.problem import Problem, ProblemCode
@@ -51,7 +51,7 @@ async def append_items(
     offset: Annotated[
         str | None,
         Query(description="How many items the batch must have before."),
-        WithJsonSchema({"type": "integer"}),
+        INTEGER,
     ] = None,
 ) -> Response:
     state, position = state_of(request), queries.read_offset(request.query_params)

@@ -16,7 +16,7 @@ from thresher.api.olostep import queries, schemas
 from thresher.api.olostep.lines import Lines
 from thresher.api.olostep.lookup import find_batch
 from thresher.api.olostep.runs import Run, runs
-from thresher.api.openapi import PROBLEMS, answer_of
+from thresher.api.openapi import INTEGER, NDJSON, PROBLEMS, answer_of
 from thresher.api.state import State, state_of
 from thresher.api.streaming import Stream, begun
 from thresher.domain import ids
@@ -27,7 +27,6 @@ from thresher.storage.batches import Batch
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
 
 CHUNK = 256 * 1024  # bytes of lines that are made in one go, and sent on at once
-NDJSON = "application/x-ndjson"
 
 
 # Read by hand, so that every client's spelling works; declared for the documentation.
@@ -39,7 +38,6 @@ def _some_of(names: Sequence[str]) -> WithJsonSchema:
     return WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(names)}})
 
 
-_Integer = WithJsonSchema({"type": "integer"})
 _Names = Annotated[list[str] | None, Query()]
 
 
@@ -57,8 +55,8 @@ async def export_batch(
     status: Annotated[_Names, Query(description="Absent: all finished items."), _some_of(queries.FINISHED)] = None,
     formats: Annotated[_Names, Query(description="Absent: markdown and links."), _some_of(queries.EXPORTED)] = None,
     order: Annotated[str | None, Query(description="Absent: finished."), _one_of(queries.ORDERS)] = None,
-    cursor: Annotated[str | None, Query(description="Of the last line that is there already."), _Integer] = None,
-    limit: Annotated[str | None, Query(description="Lines at most; absent: all."), _Integer] = None,
+    cursor: Annotated[str | None, Query(description="Of the last line that is there already."), INTEGER] = None,
+    limit: Annotated[str | None, Query(description="Lines at most; absent: all."), INTEGER] = None,
 ) -> Response:
     """Items in the order in which they finished, or, of a batch that is done, in which they were submitted."""
     state = state_of(request)

@@ -10,10 +10,9 @@ from starlette.datastructures import Headers
 
 from thresher.api.olostep.faults import Faults
 from thresher.api.olostep.items import MAX_LINE, read_lines
+from thresher.api.openapi import NDJSON
 from thresher.settings import Settings
 from thresher.storage.submit import NewItem
-
-MEDIA_TYPE = "application/x-ndjson"
 
 # A slice ends with the piece of the body that brings it to one of these: large enough for its commit to be cheap.
 SLICE_LINES = 5_000
@@ -30,7 +29,7 @@ class Slice:
 
 def is_ndjson(headers: Headers) -> bool:
     """Whether a request says that its body is made of lines."""
-    return headers.get("content-type", "").partition(";")[0].strip().lower() == MEDIA_TYPE
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == NDJSON
 
 
 async def slices(body: AsyncIterable[bytes]) -> AsyncIterator[Slice]:

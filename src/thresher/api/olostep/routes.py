@@ -11,7 +11,7 @@ from thresher.api.auth import Caller
 from thresher.api.olostep import content, queries, schemas, views
 from thresher.api.olostep.lookup import find_batch, find_even_purged, refuse_purged
 from thresher.api.olostep.requests import CreateBatch, read_create
-from thresher.api.openapi import PROBLEMS, json_body
+from thresher.api.openapi import INTEGER, PROBLEMS, json_body
 from thresher.api.reply import json_bytes, json_reply
 from thresher.api.state import State, state_of
 from thresher.domain import ids
@@ -28,7 +28,6 @@ from thresher.storage.submit import NewBatch
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
 
 # Read by hand, so that every client's spelling works; declared for the documentation.
-_Integer = WithJsonSchema({"type": "integer"})
 _Status = WithJsonSchema({"type": "string", "enum": list(queries.STATUSES)})
 _Formats = WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(queries.FORMATS)}})
 
@@ -51,7 +50,7 @@ async def create_batch(request: Request, caller: Caller) -> Response:
 async def recent_batches(
     request: Request,
     caller: Caller,
-    limit: Annotated[str | None, Query(description="50 when absent, 100 at most."), _Integer] = None,
+    limit: Annotated[str | None, Query(description="50 when absent, 100 at most."), INTEGER] = None,
     source: Annotated[str | None, Query(description="Taken, and ignored.")] = None,
 ) -> Response:
     most = queries.read_recent_limit(request.query_params)
@@ -96,8 +95,8 @@ async def batch_items(
     caller: Caller,
     batch_id: str,
     status: Annotated[str | None, Query(description="Absent: all finished items."), _Status] = None,
-    cursor: Annotated[str | None, Query(description="From the previous page; absent: the start."), _Integer] = None,
-    limit: Annotated[str | None, Query(description="Items in the page."), _Integer] = None,
+    cursor: Annotated[str | None, Query(description="From the previous page; absent: the start."), INTEGER] = None,
+    limit: Annotated[str | None, Query(description="Items in the page."), INTEGER] = None,
 ) -> Response:
     state = state_of(request)
     query = queries.read_items_query(request.query_params, state.settings)
