@@ -94,6 +94,14 @@ async def test_what_official_clients_send_is_taken(api: Api, pool: Pool, body: A
     assert re.fullmatch(stored[1], row["custom_id"])
 
 
+async def test_what_a_batch_chose_about_unwilling_sites_is_kept_and_shown(api: Api) -> None:
+    made = await api.create("https://example.com/", robots="report", on_blocked="keep")
+    assert (made["robots"], made["on_blocked"]) == ("report", "keep")
+    plain = await api.create("https://example.com/")
+    assert "robots" not in plain
+    assert "on_blocked" not in plain
+
+
 @pytest.mark.parametrize("country", ["de", "DE", "random", "RANDOM", None, ""])
 @pytest.mark.parametrize("parser", [None, "", "none", {"id": "none"}, {"id": ""}, {}])
 async def test_countries_and_the_absence_of_a_parser_are_taken_in_every_form(

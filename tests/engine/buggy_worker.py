@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from thresher.domain.choices import Choices
 from thresher.domain.url import Url
 from thresher.engine import worker
 from thresher.engine.shard import ShardRun
@@ -13,10 +14,10 @@ _conclude = ShardRun._conclude
 _slips = 1
 
 
-async def attempt(target: Url, tools: item.Tools, timeout: float) -> item.Attempt:
+async def attempt(target: Url, tools: item.Tools, timeout: float, choices: Choices) -> item.Attempt:
     if target.path.endswith("/bug"):
         raise ZeroDivisionError("a bug at this page")
-    return await _attempt(target, tools, timeout)
+    return await _attempt(target, tools, timeout, choices)
 
 
 def conclude(self: ShardRun, about: Any, *rest: Any) -> None:

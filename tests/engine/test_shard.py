@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.storage import kit
 
 from thresher.domain import url
+from thresher.domain.choices import Choices
 from thresher.domain.failure import Failure, FailureCode
 from thresher.engine.lease import Lease
 from thresher.engine.settler import Settler
@@ -23,7 +24,7 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
     settings = Settings(data_dir=tmp_path)
     busy = asyncio.Event()
 
-    async def attempt(target: url.Url, timeout: float) -> Attempt:
+    async def attempt(target: url.Url, timeout: float, choices: Choices) -> Attempt:
         if target.host == "host1.example":
             return Attempt({"code": "rate_limited"}, 429, Failure(FailureCode.RATE_LIMITED, "429"), retry_after=1.0)
         await busy.wait()

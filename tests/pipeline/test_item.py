@@ -22,6 +22,7 @@ from tests.pipeline.kit import MakeFetcher
 
 from thresher.convert.frame import Frame
 from thresher.convert.sandbox import Converter
+from thresher.domain.choices import Choices
 from thresher.domain.failure import FailureCode
 from thresher.domain.url import parse
 from thresher.net.dial import Dial
@@ -63,7 +64,7 @@ class Bench:
     async def attempt(self, url: str, timeout: float = 20.0, **given: Any) -> Attempt:
         fetcher, settings = await self._make_fetcher(**given)
         async with _tools(fetcher, settings, self._pool) as tools:
-            return await attempt(parse(url), tools, timeout)
+            return await attempt(parse(url), tools, timeout, Choices())
 
     async def known(self, url: str) -> str:
         """The same URL, with its origin's robots.txt remembered as empty: the page itself is the first thing asked for."""
@@ -259,7 +260,7 @@ async def test_a_name_without_an_address_says_why(bench: Bench, pool: Pool, erro
         Fetcher(dial, user_agent="Thresher/test", max_body_bytes=MIB, max_redirects=5) as fetcher,
         _tools(fetcher, Settings(user_agent="Thresher/test"), pool) as tools,
     ):
-        record = _failed(await attempt(parse(url), tools, 10), code)
+        record = _failed(await attempt(parse(url), tools, 10, Choices()), code)
     assert "first_byte" not in record["ms"]
     assert record["bytes"] == 0
 
@@ -349,7 +350,7 @@ def _wait_until_busy(pid: int) -> None:
 async def test_a_page_that_kills_its_converter_twice_fails_by_name(make_fetcher: MakeFetcher, pool: Pool):
     fetcher, settings = await make_fetcher()
     async with RawOrigin({"/": sends(response(SLOW, 200, HTML))}) as origin, _tools(fetcher, settings, pool) as tools:
-        task = asyncio.create_task(attempt(parse(origin.url()), tools, 20))
+        task = asyncio.create_task(attempt(parse(origin.url()), tools, 20, Choices()))
         killed: set[int] = set()
         while len(killed) < 2:
             await asyncio.sleep(0)
@@ -369,7 +370,7 @@ async def test_a_cancelled_attempt_is_cancelled(make_fetcher: MakeFetcher, pool:
         await asyncio.Event().wait()
 
     async with RawOrigin({"/": hold}) as origin, _tools(fetcher, settings, pool) as tools:
-        task = asyncio.create_task(attempt(parse(origin.url()), tools, 20))
+        task = asyncio.create_task(attempt(parse(origin.url()), tools, 20, Choices()))
         await arrived.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -28,6 +28,10 @@ class FailureCode(StrEnum):
     RATE_LIMITED = "rate_limited"
     HTTP_4XX = "http_4xx"
     HTTP_5XX = "http_5xx"
+    SITE_BLOCKED = "site_blocked"
+    LOGIN_REQUIRED = "login_required"
+    SOFT_404 = "soft_404"
+    EMPTY_PAGE = "empty_page"
     UNSUPPORTED_CONTENT = "unsupported_content"
     CONVERSION_FAILED = "conversion_failed"
     CONVERSION_LIMIT = "conversion_limit"
@@ -133,6 +137,26 @@ FAILURES: dict[FailureCode, FailureKind] = {
         "The server answered with a server error; http_status says which.",
         True,
         "Try again later.",
+    ),
+    FailureCode.SITE_BLOCKED: FailureKind(
+        "The site answered with a challenge or a block page instead of the page; the detail has the evidence.",
+        False,
+        "Ask the site's owner for access; on_blocked=keep keeps such answers.",
+    ),
+    FailureCode.LOGIN_REQUIRED: FailureKind(
+        "The site answered with a login form instead of the page; the detail has the evidence.",
+        False,
+        "The page is not public; on_blocked=keep keeps such answers.",
+    ),
+    FailureCode.SOFT_404: FailureKind(
+        "The site answered with a page that says there is no such page, under a status of success.",
+        False,
+        "Check the URL; on_blocked=keep keeps such answers.",
+    ),
+    FailureCode.EMPTY_PAGE: FailureKind(
+        "The answer has nothing that a reader would see.",
+        False,
+        "The page may be made by scripts, which are not run; on_blocked=keep keeps such answers.",
     ),
     FailureCode.UNSUPPORTED_CONTENT: FailureKind(
         "The content is of a type that Thresher does not convert; the detail names it.",

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from thresher.domain import retry, url
+from thresher.domain.choices import Choices
 from thresher.domain.failure import FAILURES, Failure, FailureCode
 from thresher.domain.states import ItemState
 from thresher.engine.lease import Lease
@@ -26,7 +27,7 @@ from thresher.storage.shards import Claim, Rest, ShardItem
 
 log = logging.getLogger("thresher.shard")
 
-AttemptItem = Callable[[url.Url, float], Awaitable[Attempt]]
+AttemptItem = Callable[[url.Url, float, Choices], Awaitable[Attempt]]
 PauseHost = Callable[[str, float], Awaitable[None]]
 
 
@@ -61,6 +62,7 @@ class ShardRun:
 
     def __init__(self, claim: Claim, lease: Lease, engine: Engine, paused: dict[str, float]) -> None:
         self._claim, self._lease, self._engine, self._paused = claim, lease, engine, paused
+        self._choices = Choices.of(claim.options)
         self._slice_ends = time.monotonic() + engine.settings.slice_seconds
         self._stopped, self._aborted = asyncio.Event(), asyncio.Event()
         self._unsettled: dict[int, ShardItem] = {item.ord: item for item in claim.items}
@@ -170,7 +172,7 @@ class ShardRun:
         if left <= 0:
             return _failed(FailureCode.DEADLINE)
         try:
-            result = await self._engine.attempt(task.url, min(timeout, left))
+            result = await self._engine.attempt(task.url, min(timeout, left), self._choices)
         except Exception:  # a bug at this item: it fails by name, and its neighbours go on
             log.exception("item %s/%s", self._claim.batch_public_id, task.item.ord)
             return _failed(FailureCode.INTERNAL)

@@ -25,6 +25,7 @@ from pgqueuer.domain.models import Context, Job
 from thresher.convert.process import SpawnFailed
 from thresher.convert.sandbox import Converter
 from thresher.domain import url
+from thresher.domain.choices import Choices
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import ItemState, Outcome
 from thresher.engine.lease import Lease, LeaseKeeper
@@ -168,9 +169,9 @@ async def _tools(
         async with Fetcher.from_settings(settings) as fetcher:
             tools = pipeline.Tools(fetcher, converter, Robots(fetcher, pool, settings))
 
-            async def attempt(target: url.Url, timeout: float) -> pipeline.Attempt:
+            async def attempt(target: url.Url, timeout: float, choices: Choices) -> pipeline.Attempt:
                 try:
-                    return await pipeline.attempt(target, tools, timeout)
+                    return await pipeline.attempt(target, tools, timeout, choices)
                 except SpawnFailed:  # not the item's fault: it is given back, and this process is of no more use
                     log.exception("no converter can be started")
                     leave()

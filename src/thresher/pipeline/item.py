@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from thresher.convert.document import Source
 from thresher.convert.sandbox import Converter
+from thresher.domain.choices import Choices
 from thresher.domain.failure import Failure, FailureCode, ItemFailed
 from thresher.domain.url import Url
 from thresher.net.fetch import Fetched, Fetcher, FetchFailed
@@ -47,7 +48,7 @@ class Attempt:
     retry_after: float | None = None
 
 
-async def attempt(url: Url, tools: Tools, timeout: float) -> Attempt:
+async def attempt(url: Url, tools: Tools, timeout: float, choices: Choices) -> Attempt:
     """Try one item once, within `timeout` seconds for everything on the network. Never raises but for cancellation and bugs."""
     begun, at = time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
     record: dict[str, Any] = {"at": at}

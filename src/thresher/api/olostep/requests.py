@@ -4,6 +4,7 @@ Checked by hand, because 10,000 items must take a fraction of a second. Pure: no
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from thresher.api.olostep.faults import Faults
 from thresher.api.olostep.items import items_name, read_items
 from thresher.api.olostep.urls import read_url
 from thresher.domain import country, metadata
+from thresher.domain.choices import OnBlocked, RobotsMode
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.url import InvalidUrl
 from thresher.settings import Settings
@@ -137,8 +139,22 @@ def _options(request: dict[str, Any], faults: Faults) -> dict[str, Any]:
             faults.add((name,), fault)
     if code := _country(request, faults):
         options["country"] = code
+    for name, kind in (("robots", RobotsMode), ("on_blocked", OnBlocked)):
+        if chosen := _choice(request, name, kind, faults):
+            options[name] = chosen
     _parser(request, faults)
     return options
+
+
+def _choice(request: dict[str, Any], name: str, kind: type[StrEnum], faults: Faults) -> str | None:
+    value = request.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or value not in set(kind):
+        shown = f"{value[:20]!r}" if isinstance(value, str) else kind_of(value)
+        faults.add((name,), f"must be one of {', '.join(kind)}, not {shown}")
+        return None
+    return value
 
 
 def _country(request: dict[str, Any], faults: Faults) -> str | None:

@@ -46,6 +46,8 @@ class CreateBatch(_Schema):
     metadata: Metadata | None = None
     webhook: str | None = Field(None, description="An http or https URL.")
     formats: list[str] | None = None
+    robots: Literal["obey", "report", "ignore"] | None = Field(None, description="Absent: obey.")
+    on_blocked: Literal["fail", "keep"] | None = Field(None, description="Absent: fail.")
 
 
 class Append(_Schema):
@@ -82,6 +84,10 @@ class Batch(_Schema):
     counts: Counts
     country: str | None = None
     batch_country: str | None = None
+    robots: Literal["obey", "report", "ignore"] | None = Field(
+        None, description="As chosen at the creation; absent: obey."
+    )
+    on_blocked: Literal["fail", "keep"] | None = Field(None, description="As chosen at the creation; absent: fail.")
     webhook: str | None = None
     finished_at: int | None = None
 

@@ -45,6 +45,9 @@ def batch_view(batch: Batch) -> dict[str, Any]:
     }
     if country := batch.options.get("country"):
         view["country"] = view["batch_country"] = country
+    for name in ("robots", "on_blocked"):
+        if choice := batch.options.get(name):
+            view[name] = choice
     if batch.webhook:
         view["webhook"] = batch.webhook
     if batch.finished_at is not None:

@@ -13,6 +13,7 @@ from thresher.cli.client.inputs import InputFormat
 from thresher.cli.client.words import DEFAULT_FORMATS, MORE_FORMATS, STATUSES
 from thresher.cli.errors import ExitCode, expected_errors, fail, load_settings
 from thresher.cli.options import DataDirectory, Json
+from thresher.domain.choices import OnBlocked, RobotsMode
 from thresher.settings import Settings
 
 commands = typer.Typer()
@@ -59,6 +60,13 @@ def batch(
     country: Annotated[
         str | None, typer.Option(metavar="CODE", help="Country code that is recorded with the batch.")
     ] = None,
+    robots: Annotated[
+        RobotsMode | None, typer.Option(help="What a robots.txt that disallows a page means. Unless given: obey.")
+    ] = None,
+    on_blocked: Annotated[
+        OnBlocked | None,
+        typer.Option(help="What becomes of an answer that is a block page or a login form. Unless given: fail."),
+    ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the batch, print its id, and end.")] = False,
     stream: Stream = False,
     continued: Annotated[
@@ -79,7 +87,13 @@ def batch(
     words = [*sources, *(["--input-format", input_format] if input_format else [])]
     words += ["--timeout", f"{timeout:g}"] if timeout is not None else []
     course = jobs.Course(jobs.result_options(output, more, data_dir), words)
-    given = jobs.Input(sources, input_format, _fields(name, metadata, country), timeout, continued)
+    given = jobs.Input(
+        sources,
+        input_format,
+        _fields(name, metadata, country=country, robots=robots, on_blocked=on_blocked),
+        timeout,
+        continued,
+    )
     wanted = jobs.Wanted(output, more, wait=not no_wait, stream=stream)
     _run(lambda settings: jobs.batch(settings, given, wanted, course, as_json=as_json), data_dir)
 
@@ -181,7 +195,7 @@ def _words(values: Sequence[str] | None, known: Sequence[str], flag: str, passed
     return [word for word in known if word in words]
 
 
-def _fields(name: str | None, metadata: Sequence[str] | None, country: str | None) -> dict[str, Any]:
+def _fields(name: str | None, metadata: Sequence[str] | None, **plain: str | None) -> dict[str, Any]:
     """The fields of the create request that have a flag."""
     pairs = {"name": name} if name is not None else {}
     for pair in metadata or ():
@@ -189,8 +203,8 @@ def _fields(name: str | None, metadata: Sequence[str] | None, country: str | Non
         if not separator or not key:
             fail(f"--metadata {pair} is not KEY=VALUE.", ExitCode.USAGE)
         pairs[key] = value
-    for text in (*pairs, *pairs.values(), country or ""):
+    for text in (*pairs, *pairs.values(), *filter(None, plain.values())):
         if not text.isascii() and text != text.encode(errors="replace").decode():
             fail(f"{text!r} is not UTF-8.", ExitCode.USAGE)
-    fields = {"metadata": pairs or None, "country": country}
+    fields = {"metadata": pairs or None, **plain}
     return {field: value for field, value in fields.items() if value is not None}
