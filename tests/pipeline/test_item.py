@@ -22,7 +22,7 @@ from tests.pipeline.kit import MakeFetcher
 
 from thresher.convert.frame import Frame
 from thresher.convert.sandbox import Converter
-from thresher.domain.choices import Choices
+from thresher.domain.choices import Choices, OnBlocked
 from thresher.domain.failure import FailureCode
 from thresher.domain.url import parse
 from thresher.net.dial import Dial
@@ -37,6 +37,7 @@ MIB = 2**20
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 PAGE = b"<!doctype html><title>Corn</title><h1>Corn</h1><p>It grows.</p><a href='/next'>on</a>"
 # Takes the converter seconds: every link is another reference to join.
+GONE = b"<title>Page not found</title><p>There is nothing here.</p>"
 SLOW = b"<p>" + b"".join(b'<a href="../%d/./ /">x</a>' % n for n in range(120_000))
 
 
@@ -61,10 +62,17 @@ class Bench:
     def __init__(self, make_fetcher: MakeFetcher, pool: Pool) -> None:
         self._make_fetcher, self._pool = make_fetcher, pool
 
-    async def attempt(self, url: str, timeout: float = 20.0, **given: Any) -> Attempt:
+    async def attempt(
+        self,
+        url: str,
+        timeout: float = 20.0,
+        *,
+        choices: Choices = Choices(),
+        **given: Any,  # noqa: B008 - frozen
+    ) -> Attempt:
         fetcher, settings = await self._make_fetcher(**given)
         async with _tools(fetcher, settings, self._pool) as tools:
-            return await attempt(parse(url), tools, timeout, Choices())
+            return await attempt(parse(url), tools, timeout, choices)
 
     async def known(self, url: str) -> str:
         """The same URL, with its origin's robots.txt remembered as empty: the page itself is the first thing asked for."""
@@ -221,6 +229,51 @@ async def test_an_error_status_is_in_the_record_with_all_that_was_fetched(bench:
     record = _failed(result, code)
     assert (record["status"], record["bytes"], record["family"], result.http) == (status, len(body), 4, status)
     assert set(record["ms"]) == {"dns", "connect", "first_byte", "total"}
+
+
+# -- the verdict
+
+
+async def test_a_page_that_says_there_is_none_fails_with_the_evidence(bench: Bench):
+    async with RawOrigin({"/": reply(GONE, headers=HTML)}) as origin:
+        result = await bench.attempt(origin.url())
+    record = _failed(result, FailureCode.SOFT_404)
+    assert record["detail"] == "A page that says there is no such page: the title says 'page not found'."
+    assert record["verdict"] == {"code": "soft_404", "evidence": ["the title says 'page not found'"]}
+    assert record["status"] == 200
+
+
+async def test_a_batch_that_keeps_such_answers_has_the_answer_and_the_verdict(bench: Bench):
+    async with RawOrigin({"/": reply(GONE, headers=HTML)}) as origin:
+        result = await bench.attempt(origin.url(), choices=Choices(on_blocked=OnBlocked.KEEP))
+    assert result.failure is None
+    assert result.record["code"] == "ok"
+    assert result.frame is not None
+    frame = Frame.parse(result.frame)
+    assert "There is nothing here" in frame.markdown
+    assert frame.header["verdict"] == result.record["verdict"]
+
+
+async def test_a_redirect_to_a_login_is_a_login(bench: Bench):
+    form = b"<title>Sign in</title><h1>Sign in</h1><form><input type=password></form>"
+    async with RawOrigin({"/a": redirect("/login?next=/a"), "/login?next=/a": reply(form, headers=HTML)}) as origin:
+        record = _failed(await bench.attempt(origin.url("/a")), FailureCode.LOGIN_REQUIRED)
+    assert record["verdict"]["evidence"][-1] == "a redirect led to a login page"
+
+
+@pytest.mark.parametrize("choices", [Choices(), Choices(on_blocked=OnBlocked.KEEP)])
+@pytest.mark.parametrize("status", [403, 503])
+async def test_an_error_that_is_a_challenge_says_so(bench: Bench, status: int, choices: Choices):
+    challenge = b"<title>Just a moment...</title><script>window._cf_chl_opt={}</script>"
+    async with RawOrigin({"/": reply(challenge, status, HTML)}) as origin:
+        record = _failed(await bench.attempt(origin.url(), choices=choices), FailureCode.SITE_BLOCKED)
+    assert record["detail"].startswith(f"The server answered {status} with a challenge or a block page: ")
+    assert record["verdict"]["code"] == "site_blocked"
+
+
+async def test_an_error_whose_page_cannot_be_converted_stays_that_error(bench: Bench):
+    async with RawOrigin({"/": reply(b"\x89PNG\r\n\x1a\n", 403, {"Content-Type": "image/png"})}) as origin:
+        _failed(await bench.attempt(origin.url()), FailureCode.HTTP_4XX)
 
 
 async def test_retry_after_in_seconds_is_passed_on(bench: Bench):

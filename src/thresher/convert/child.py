@@ -38,9 +38,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _answer(header: dict[str, Any], body: bytes, decoded: int, output: int) -> tuple[dict[str, Any], bytes]:
-    source = Source(header["url"], body, header["content_type"], header["content_encoding"])
+    meta = header["meta"]
+    about = (header["content_type"], header["content_encoding"], header["requested"], meta.get("headers", {}))
+    source = Source(header["url"], body, *about)
     try:
-        return _converted(source, header["meta"], decoded, output)
+        return _converted(source, meta, decoded, output)
     except ItemFailed as failed:
         return _refusal(failed.failure.code, failed.failure.detail), b""
     except OverflowError as error:
@@ -67,6 +69,7 @@ def _converted(source: Source, meta: dict[str, Any], decoded: int, output: int) 
         "markdown_chars": len(document.markdown),
         "text_chars": len(document.text),
         "links": len(document.links),
+        "verdict": document.verdict.to_json() if document.verdict else None,
         "ms": laps.ms,
     }
     return facts, frame

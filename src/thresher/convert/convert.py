@@ -10,6 +10,7 @@ from thresher.convert.content import classify
 from thresher.convert.decode import decode_body, to_text
 from thresher.convert.document import Document, Source
 from thresher.convert.laps import Laps
+from thresher.convert.verdict import NOTHING, Answer, judge
 
 _BACKTICKS = re.compile(r"`{3,}")
 
@@ -24,12 +25,17 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None)
     laps.lap("charset")
     if content == "html":
         page = html.convert(text, source.url, laps)
+        answer = Answer(
+            text, page.title, page.markdown, page.text, source.url, source.requested or source.url, source.headers
+        )
+        verdict = judge(answer)
+        laps.lap("verdict")
         return Document(
-            "html", charset, charset_source, page.title, page.markdown, page.text, page.links, page.metadata
+            "html", charset, charset_source, page.title, page.markdown, page.text, page.links, page.metadata, verdict
         )
     text = text.replace("\0", "")
     markdown = text if content == "text" else _fenced(text, content)
-    return Document("text", charset, charset_source, None, markdown, text)
+    return Document("text", charset, charset_source, None, markdown, text, verdict=None if text.strip() else NOTHING)
 
 
 def _fenced(text: str, language: str) -> str:

@@ -3,8 +3,11 @@
 Plain values only; nothing here knows how either is made, moved or stored.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from thresher.convert.verdict import Verdict
 
 Kind = Literal["html", "text"]
 CharsetSource = Literal["bom", "header", "meta", "detected", "default"]
@@ -12,12 +15,16 @@ CharsetSource = Literal["bom", "header", "meta", "detected", "default"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A body as it came over the wire. `url` is the final one, after redirects; the rest are the response's headers."""
+    """A body as it came over the wire. `url` is the final one, after redirects, and `requested` the first, if there were
+    any; the rest are the response's headers, `headers` those that tell a page from a challenge.
+    """
 
     url: str
     body: bytes
     content_type: str | None = None
     content_encoding: str | None = None
+    requested: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class Document:
     """What is made of a body. No string in it holds a NUL or a lone surrogate, so that PostgreSQL takes each.
 
     `charset` is the WHATWG name in lower case. `links` are absolute http(s) URLs, unique, in document order.
-    `metadata` holds only what the page declares.
+    `metadata` holds only what the page declares. `verdict` says what it is if it is not the page.
     """
 
     kind: Kind
@@ -36,3 +43,4 @@ class Document:
     text: str
     links: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    verdict: Verdict | None = None

@@ -2,8 +2,8 @@
 
     4 bytes   "THR" and the version, 1
     u32       length of the header (all numbers little-endian)
-    header    JSON: url, headers of the response, charset, title, metadata, the caller's `meta`, the lengths of the
-              document's members as JSON, and the part table
+    header    JSON: url, headers of the response, charset, title, metadata, the verdict if there is one, the
+              caller's `meta`, the lengths of the document's members as JSON, and the part table
     parts     "body" exactly as fetched (under zstd only if it came without a content coding);
               "document", always under zstd: JSON {markdown, text, links}
     u32       CRC-32 of all before it
@@ -73,6 +73,7 @@ def _header(source: Source, document: Document, meta: dict[str, Any]) -> dict[st
         "title": document.title,
         "metadata": document.metadata,
         "meta": meta,
+        **({"verdict": document.verdict.to_json()} if document.verdict else {}),
     }
 
 

@@ -115,6 +115,7 @@ class Converter:
                 "url": job.source.url,
                 "content_type": job.source.content_type,
                 "content_encoding": job.source.content_encoding,
+                "requested": job.source.requested,
                 "meta": job.meta,
             }
             try:

@@ -21,6 +21,8 @@ KEPT_HEADERS = (
     "x-robots-tag",
     "link",
     "location",
+    "cf-mitigated",
+    "x-amzn-waf-action",
 )
 
 

@@ -15,7 +15,7 @@ from thresher.domain.choices import Choices
 from thresher.domain.failure import Failure, FailureCode, ItemFailed
 from thresher.domain.url import Url
 from thresher.net.fetch import Fetched, Fetcher, FetchFailed
-from thresher.pipeline.verdict import check_status, parse_retry_after
+from thresher.pipeline.verdict import DOUBTFUL, check_content, check_error_page, check_status, parse_retry_after
 
 
 class RobotsGate(Protocol):
@@ -37,7 +37,7 @@ class Tools:
 class Attempt:
     """How an attempt went. `frame` is the result, None if `failure` says why there is none.
 
-    `record` is what the item keeps of the attempt: at, code, status, bytes, family, ms by phase, detail.
+    `record` is what the item keeps of the attempt: at, code, status, bytes, family, ms by phase, detail, verdict.
     `retry_after` is in seconds, where the server asked for a pause.
     """
 
@@ -60,9 +60,15 @@ async def attempt(url: Url, tools: Tools, timeout: float, choices: Choices) -> A
         fetched = await tools.fetcher.fetch(url, timeout=left, vet=tools.robots.check)
         record |= _about(fetched)
         retry_after = parse_retry_after(fetched.headers.get("retry-after"))
-        check_status(fetched.status, retry_after)
-        frame, ms = await _convert(fetched, tools.converter, at)
-        record["ms"] |= ms
+        try:
+            check_status(fetched.status, retry_after)
+        except ItemFailed as failed:
+            await _look_behind(failed, fetched, tools.converter, record)
+            raise
+        frame, about = await _convert(fetched, tools.converter, at)
+        record["ms"] |= about.pop("ms")
+        record |= about
+        check_content(about["verdict"], choices.on_blocked)
     except ItemFailed as failed:
         if isinstance(failed, FetchFailed):
             record |= {
@@ -85,12 +91,30 @@ async def _ask_robots(url: Url, robots: RobotsGate, timeout: float) -> None:
         raise ItemFailed(FailureCode.TIMEOUT, "robots.txt did not come in time.") from None
 
 
-async def _convert(fetched: Fetched, converter: Converter, at: str) -> tuple[bytes, dict[str, float]]:
-    source = Source(fetched.url, fetched.body, fetched.content_type, fetched.content_encoding)
+async def _look_behind(failed: ItemFailed, fetched: Fetched, converter: Converter, record: dict[str, Any]) -> None:
+    """Raise what says more of an error than its status. That it cannot be converted says nothing."""
+    if fetched.status not in DOUBTFUL or failed.failure.code is FailureCode.RATE_LIMITED or not fetched.body:
+        return
+    try:
+        _, about = await _convert(fetched, converter, record["at"])
+    except ItemFailed:
+        return
+    try:
+        check_error_page(fetched.status, about["verdict"])
+    except ItemFailed:
+        record["verdict"] = about["verdict"]
+        raise
+
+
+async def _convert(fetched: Fetched, converter: Converter, at: str) -> tuple[bytes, dict[str, Any]]:
+    requested = fetched.redirects[0] if fetched.redirects else None
+    headers = (fetched.content_type, fetched.content_encoding, requested, fetched.headers)
+    source = Source(fetched.url, fetched.body, *headers)
     begun = time.monotonic()
     meta = {"status_code": fetched.status, "redirects": fetched.redirects, "headers": fetched.headers, "fetched_at": at}
     converted = await converter.convert(source, meta)
-    return converted.frame, {"convert": round((time.monotonic() - begun) * 1000, 1)}
+    ms = {"convert": round((time.monotonic() - begun) * 1000, 1)}
+    return converted.frame, {"ms": ms, "verdict": converted.facts["verdict"]}
 
 
 def _about(fetched: Fetched) -> dict[str, Any]:

@@ -1,9 +1,15 @@
-"""What an HTTP answer means for the item: success, or which failure. (Content verdicts come on top of this.)"""
+"""What an answer means for the item: success, or which failure. By its status, and by what the converter made of it.
+
+How a challenge is told from a page is convert/verdict.py's.
+"""
 
 import email.utils
 import time
+from collections.abc import Mapping
 from datetime import UTC
+from typing import Any
 
+from thresher.domain.choices import OnBlocked
 from thresher.domain.failure import FailureCode, ItemFailed
 
 _RATE_LIMITED = frozenset({429, 430})  # 430: one large shop host's own 429
@@ -18,6 +24,35 @@ def check_status(status: int, retry_after: float | None) -> None:
     if status >= 500:
         raise ItemFailed(FailureCode.HTTP_5XX, f"The server answered {status}.")
     raise ItemFailed(FailureCode.HTTP_4XX, f"The server answered {status}.")
+
+
+# Error statuses under which sites send challenges and block pages as well as plain errors.
+DOUBTFUL = frozenset({403, 503})
+
+_NOT_THE_PAGE = {
+    FailureCode.SITE_BLOCKED: "A challenge or a block page",
+    FailureCode.LOGIN_REQUIRED: "A login page",
+    FailureCode.SOFT_404: "A page that says there is no such page",
+    FailureCode.EMPTY_PAGE: "An empty page",
+}
+
+
+def check_content(verdict: Mapping[str, Any] | None, on_blocked: OnBlocked) -> None:
+    """Raise ItemFailed for an answer of success that is not the page, unless the batch keeps such answers.
+
+    `verdict` is the converter's: {code, evidence}, or None for a page.
+    """
+    if verdict is not None and on_blocked is OnBlocked.FAIL:
+        code = FailureCode(verdict["code"])
+        raise ItemFailed(code, f"{_NOT_THE_PAGE[code]}: {', '.join(verdict['evidence'])}.")
+
+
+def check_error_page(status: int, verdict: Mapping[str, Any] | None) -> None:
+    """Raise ItemFailed(site_blocked) for an error that is a challenge or a block page: that says more than its status."""
+    if verdict is not None and verdict["code"] == FailureCode.SITE_BLOCKED:
+        evidence = ", ".join(verdict["evidence"])
+        detail = f"The server answered {status} with a challenge or a block page: {evidence}."
+        raise ItemFailed(FailureCode.SITE_BLOCKED, detail)
 
 
 def parse_retry_after(value: str | None) -> float | None:

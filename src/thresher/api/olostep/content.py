@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from thresher.api.olostep.views import error_view
+from thresher.api.olostep.views import error_view, verdict_of
 from thresher.convert.frame import Frame
 from thresher.domain.failure import ItemFailed
 from thresher.storage.items import Item
@@ -43,7 +43,7 @@ def render(item: Item, retrieve_id: str, data: bytes, formats: frozenset[str], h
 
 def _frame_of_reply(item: Item, retrieve_id: str) -> dict[str, Any]:
     """Every key of the reply, with nothing in those that a format fills."""
-    return {
+    reply: dict[str, Any] = {
         "id": retrieve_id,
         "retrieve_id": retrieve_id,
         "object": "retrieve",
@@ -58,7 +58,11 @@ def _frame_of_reply(item: Item, retrieve_id: str) -> dict[str, Any]:
         **{f"{name}_hosted_url": None for name in _HOSTED},
         "links_on_page": [],
         "page_metadata": {},
+        "attempts": item.attempts,
     }
+    if verdict := verdict_of(item):
+        reply["verdict"] = verdict
+    return reply
 
 
 def _page_metadata(item: Item, header: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from thresher.api.olostep.queries import EXPORTED
-from thresher.api.olostep.views import RetrieveId, error_view, failure_view
+from thresher.api.olostep.views import RetrieveId, error_view, failure_view, verdict_of
 from thresher.convert.frame import Frame, FrameError
 from thresher.domain.failure import FailureCode, ItemFailed
 from thresher.domain.states import ItemState
@@ -46,6 +46,8 @@ class Lines:
             "attempts": len(item.attempts),
             "retrieve_id": self._retrieve_id(self._batch, item.ord),
         }
+        if verdict := verdict_of(item):
+            line["verdict"] = verdict
         if item.metadata:
             line["metadata"] = item.metadata
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

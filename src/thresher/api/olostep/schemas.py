@@ -112,6 +112,11 @@ class ItemError(_Schema):
     remedy: str
 
 
+class Verdict(_Schema):
+    code: Literal["site_blocked", "login_required", "soft_404", "empty_page"]
+    evidence: list[str]
+
+
 class Item(_Schema):
     custom_id: str
     url: str
@@ -121,6 +126,7 @@ class Item(_Schema):
     metadata: Metadata | None = None
     http_status: int | None = None
     error: ItemError | None = None
+    verdict: Verdict | None = Field(None, description="Of an answer that is not the page, failed or kept.")
 
 
 class Items(_Schema):
@@ -146,7 +152,9 @@ class Content(_Schema):
     json_content: str | None
     links_on_page: list[str]
     page_metadata: dict[str, Any]
+    attempts: list[dict[str, Any]] = Field(description="Every attempt at the item, oldest first.")
     error: ItemError | None = None
+    verdict: Verdict | None = Field(None, description="Of an answer that is not the page, failed or kept.")
 
 
 class ExportLine(_Schema):
@@ -167,6 +175,7 @@ class ExportLine(_Schema):
     error: ItemError | None
     attempts: int
     retrieve_id: str
+    verdict: Verdict | None = Field(None, description="Of an answer that is not the page, failed or kept.")
     metadata: Metadata | None = None
 
 

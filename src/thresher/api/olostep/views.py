@@ -108,7 +108,15 @@ def _item_view(batch: int, item: Item, unsettled: str | None, retrieve_id: Retri
         view["http_status"] = item.http
     if error := error_view(item):
         view["error"] = error
+    if verdict := verdict_of(item):
+        view["verdict"] = verdict
     return view
+
+
+def verdict_of(item: Item) -> dict[str, Any] | None:
+    """What the item's answer is if it is not the page ({code, evidence}): why it failed, or was kept all the same."""
+    found: dict[str, Any] | None = item.attempts[-1].get("verdict") if item.attempts else None
+    return found
 
 
 def error_view(item: Item) -> dict[str, Any] | None:
