@@ -2,7 +2,7 @@
 
 import pytest
 
-from thresher.domain.url import BUCKETS, InvalidUrl, bucket, is_address, parse, site
+from thresher.domain.url import BUCKETS, InvalidUrl, bucket, is_address, parse, site, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,47 @@ def test_a_url_is_normalised_as_a_browser_does(text: str, href: str) -> None:
         "http://127.0.0.1./",
         "http://127.0.0.1/",
         "http://%31%32%37.0.0.1/",
+        "http://127.0.0.1%2e/",
+        "http://１２７.０.０.１/",
+        "http://①②⑦.0.0.1/",
+        "http://127。0。0。1/",
+        "http://127．0．0．1．/",
+        "http://127｡0｡0｡1｡/",
+        "http://0x7F.0.0.0x1/",
+        "http://127.0x0.01/",
+        "http://00000000177.1/",
+        "http://127\t.0\n.0\r.1/",
+        "http:\\\\127.0.0.1\\@public.example/",
+        "http:127.0.0.1",
+        "http:///127.0.0.1",
+        "http://127.0.0.1?@public.example/",
+        "http://127.0.0.1#@public.example/",
     ],
 )
 def test_every_notation_of_an_ipv4_address_becomes_the_address(text: str) -> None:
     parsed = parse(text)
     assert parsed.host == "127.0.0.1"
     assert is_address(parsed.host)
+
+
+@pytest.mark.parametrize("written", ["::1", "0:0:0:0:0:0:0:1", "0000::0001", "::0.0.0.1", "0::0:1", "::0:0:1"])
+def test_every_notation_of_an_ipv6_address_becomes_the_address(written: str) -> None:
+    assert (parse(f"http://[{written}]/").host, parse(f"http://[{written.upper()}]:80/").host) == ("::1", "::1")
+
+
+@pytest.mark.parametrize("dot", [".", "%2e", "。", "．", "｡"])
+def test_a_trailing_dot_is_sent_and_makes_no_other_host(dot: str) -> None:
+    dotted, plain = parse(f"http://www.example.com{dot}/a"), parse("http://www.example.com/a")
+    assert dotted.href == "http://www.example.com./a"
+    assert (dotted.host, dotted.origin) == (plain.host, plain.origin)
+    assert bucket(dotted.host) == bucket(plain.host)
+
+
+@pytest.mark.parametrize(
+    "host", ["LOCALHOST", "ｌｏｃａｌｈｏｓｔ", "ⓛocalhost", "local\u00adhost", "localhost.", "%6cocalhost"]
+)
+def test_every_notation_of_a_name_becomes_the_name(host: str) -> None:
+    assert parse(f"http://{host}/").host == "localhost"
 
 
 @pytest.mark.parametrize(
@@ -55,6 +90,17 @@ def test_every_notation_of_an_ipv4_address_becomes_the_address(text: str) -> Non
         ("http://exa mple.com/", "not a valid"),
         ("http://[::1/", "not a valid"),
         ("http://[fe80::1%25eth0]/", "not a valid"),
+        ("http://[::1%25lo]/", "not a valid"),
+        ("http://[fe80::1%eth0]/", "not a valid"),
+        ("http://%5b::1%5d/", "not a valid"),
+        ("http://[::ffff:127.1]/", "not a valid"),
+        ("http://127.0.0.1%00.example/", "not a valid"),
+        ("http://4294967296/", "not a valid"),
+        ("http://127.0.0.1../", "empty label"),
+        ("http://localhost../", "empty label"),
+        ("http://./", "empty label"),
+        ("http://public.example@127.0.0.1/", "user name"),
+        ("http://127.0.0.1:80@public.example/", "user name"),
         ("http://example.com:65536/", "not a valid"),
         ("http://example.com:0/", "port"),
         ("ftp://example.com/", "scheme"),
@@ -120,6 +166,21 @@ def test_the_origin_has_a_port_only_if_it_is_not_the_default(text: str, origin: 
 )
 def test_the_site_is_the_registrable_domain(host: str, expected: str) -> None:
     assert site(host) == expected
+
+
+def test_an_operators_own_url_is_parted_from_its_credentials() -> None:
+    url, user, password = without_credentials("http://us%40er:p%3Aw@proxy.example:3128")
+    assert (url.href, user, password) == ("http://proxy.example:3128/", "us@er", "p:w")
+    assert without_credentials("http://proxy.example")[1:] == ("", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "socks5://user:secret@proxy.example", "user:secret@proxy.example:3128", "http://u:secret@"]
+)
+def test_an_operators_url_that_is_none_is_refused_without_being_repeated(text: str) -> None:
+    with pytest.raises(InvalidUrl) as caught:
+        without_credentials(text)
+    assert "secret" not in str(caught.value)
 
 
 def test_hosts_of_a_site_share_a_bucket_and_sites_spread_over_all() -> None:

@@ -25,14 +25,14 @@ def test_the_parts_of_a_url_are_those_that_the_parser_gives(start: str, text: st
     assert found.href == truth.href
     assert f"{found.scheme}:" == truth.protocol
     assert (truth.username, truth.password) == ("", "")
-    assert found.host == truth.hostname.removeprefix("[").removesuffix("]")
+    assert found.host == truth.hostname.removeprefix("[").removesuffix("]").removesuffix(".")
     assert found.port == int(truth.port or {"http": 80, "https": 443}[found.scheme])
     assert found.path == truth.pathname + truth.search
 
 
 @settings(max_examples=500, deadline=None)
 @given(text=_text)
-def test_what_is_refused_is_invalid_or_has_another_scheme_credentials_or_port_zero(text: str) -> None:
+def test_what_is_refused_is_invalid_or_has_credentials_port_zero_or_an_empty_last_label(text: str) -> None:
     try:
         parse("https://" + text)
     except InvalidUrl:
@@ -40,4 +40,10 @@ def test_what_is_refused_is_invalid_or_has_another_scheme_credentials_or_port_ze
             truth = ada_url.URL("https://" + text)
         except ValueError:
             return
-        assert truth.username or truth.password or truth.port == "0"
+        assert (
+            truth.username
+            or truth.password
+            or truth.port == "0"
+            or truth.hostname == "."
+            or truth.hostname.endswith("..")
+        )

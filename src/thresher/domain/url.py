@@ -7,6 +7,7 @@ import functools
 import hashlib
 import ipaddress
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import ada_url
 import tldextract
@@ -25,7 +26,11 @@ class InvalidUrl(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A parsed http(s) URL. `host` is punycode, or an address (IPv6 without brackets); `path` has the query."""
+    """A parsed http(s) URL. `host` is punycode, or an address (IPv6 without brackets); `path` has the query.
+
+    `host` has no trailing dot, for `example.com.` and `example.com` are one host to whoever counts; `href`, which is what
+    is sent, keeps it.
+    """
 
     href: str
     scheme: str
@@ -62,14 +67,28 @@ def parse(text: str, base: str | None = None) -> Url:
     host, colon, digits = authority.rpartition(":")
     if not colon or digits.endswith("]"):
         host, digits = authority, ""
-    host = host.removeprefix("[").removesuffix("]")
-    if not host:
-        raise InvalidUrl("the URL has no host")
+    host = host.removeprefix("[").removesuffix("]").removesuffix(".")
+    if not host or host.endswith("."):
+        raise InvalidUrl("the URL has no host, or one that ends in an empty label")
     port = int(digits) if digits else _DEFAULT_PORTS[scheme]
     if port == 0:
         raise InvalidUrl("the port must not be 0")
     path, _, query = rest.partition("#")[0].partition("?")
     return Url(href, scheme, host, port, f"{slash}{path}?{query}" if query else slash + path)
+
+
+def without_credentials(text: str) -> tuple[Url, str, str]:
+    """An operator's own http(s) URL, which may have them: the URL without, the user name and the password, decoded.
+
+    Raises InvalidUrl, whose message does not repeat the text.
+    """
+    try:
+        parsed = ada_url.URL(text)
+        user, password = unquote(parsed.username), unquote(parsed.password)
+        parsed.username = parsed.password = ""
+    except ValueError:
+        raise InvalidUrl("not a valid absolute URL") from None
+    return parse(parsed.href), user, password
 
 
 def is_address(host: str) -> bool:

@@ -6,7 +6,8 @@ It decides by the tables of domain/address.py and one allow-list. It resolves an
 import logging
 from collections.abc import Iterable, Sequence
 
-from thresher.domain.address import BAD_PORTS, AllowList, IPAddress, vet
+from thresher.domain.address import AllowList, IPAddress, vet
+from thresher.domain.ports import BAD_PORTS
 
 log = logging.getLogger(__name__)
 
