@@ -6,7 +6,8 @@ from time import perf_counter
 
 import pytest
 from tests.net.kit import MakeFetcher, failure
-from tests.origins.raw import Blackhole, Exchange, RawOrigin, drips, reply, sends
+from tests.origins.raw import Blackhole, Exchange, RawOrigin, drips, redirect, reply, response, sends
+from tests.origins.tls import Greeting
 
 from thresher.domain.failure import FailureCode
 from thresher.domain.url import parse
@@ -161,3 +162,34 @@ async def test_a_cancelled_fetch_closes_its_connection(make_fetcher: MakeFetcher
         with pytest.raises(asyncio.CancelledError):
             await task
         await asyncio.wait_for(origin.all_closed.wait(), 5)
+
+
+async def test_an_answer_that_comes_unasked_is_nobodys_answer(make_fetcher: MakeFetcher) -> None:
+    idle = asyncio.Event()
+
+    async def twice(exchange: Exchange) -> None:
+        await exchange.send(response(b"first"))
+        await idle.wait()
+        await exchange.send(response(b"unasked"))
+
+    async with RawOrigin({"/": twice, "/b": reply(b"second")}) as origin:
+        fetcher = await make_fetcher()
+        assert (await fetcher.fetch(parse(origin.url()), timeout=5)).body == b"first"
+        idle.set()
+        await asyncio.wait_for(origin.all_closed.wait(), 5)
+        assert (await fetcher.fetch(parse(origin.url("/b")), timeout=5)).body == b"second"
+    assert origin.connections == 2
+
+
+async def test_a_tls_handshake_that_stalls_is_given_up_after_the_connect_timeout(make_fetcher: MakeFetcher) -> None:
+    async with Greeting(sends(b"")) as origin:
+        failed = await failure(await make_fetcher(connect_timeout=0.3), f"https://127.0.0.1:{origin.port}/")
+    assert failed.failure.code is FailureCode.CONNECT_TIMEOUT
+    assert failed.failure.detail == "The TLS handshake was not finished in time."
+
+
+async def test_a_redirect_to_a_url_beyond_the_limit_is_refused(make_fetcher: MakeFetcher) -> None:
+    async with RawOrigin({"/": redirect("/" + "a" * 9000)}) as origin:
+        failed = await failure(await make_fetcher(), origin.url())
+    assert failed.failure.code is FailureCode.INVALID_URL
+    assert len(origin.seen) == 1

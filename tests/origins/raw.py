@@ -16,9 +16,12 @@ class Exchange:
     path: str  # as in the request line, query included
     headers: dict[str, str]  # names lower-cased
     connection: int  # the number of the connection, from 1
+    turn: int  # the number of the request on its connection, from 1
     writer: asyncio.StreamWriter
 
     async def send(self, data: bytes) -> None:
+        if self.writer.is_closing():
+            raise ConnectionResetError("the client is gone")
         self.writer.write(data)
         await self.writer.drain()
 
@@ -69,6 +72,9 @@ def drips(head: bytes, piece: bytes, every: float) -> Responder:
             await asyncio.sleep(every)
 
     return respond
+
+
+NOT_FOUND = reply(b"no such path", 404)
 
 
 class RawOrigin:
@@ -124,14 +130,19 @@ class RawOrigin:
                 self.all_closed.set()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        turn = 0
         while not writer.is_closing():
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             request, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
             path = request.split(" ")[1]
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-            exchange = Exchange(path, headers, number, writer)
+            exchange = Exchange(path, headers, number, turn := turn + 1, writer)
             self.seen.append(exchange)
-            await self.responders.get(path, reply(b"no such path", 404))(exchange)
+            await self.responder(exchange)(exchange)
+
+    def responder(self, exchange: Exchange) -> Responder:
+        """Who answers a request."""
+        return self.responders.get(exchange.path, NOT_FOUND)
 
 
 class Blackhole:

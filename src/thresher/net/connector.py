@@ -4,23 +4,26 @@ Names are vetted as whole answers when they are resolved (and only vetted answer
 IP literals too, is vetted again where its socket is made. What happened on the way is noted in a Passage.
 """
 
+import asyncio
 import socket
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from ssl import SSLContext
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from aiohttp import AddrInfoType, ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 
 from thresher.domain.address import IPAddress, parse_address
 from thresher.net.guard import Guard
 from thresher.net.lookup import Lookup
+from thresher.net.receiver import Receiver
 from thresher.net.routes import Routes
 
 if TYPE_CHECKING:
-    from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
@@ -38,6 +41,7 @@ class Passage:
     host: str = ""  # the host being dialled, after routing: what the allow-list is asked about
     resolving: bool = False
     reused: bool = True  # until something is resolved for it
+    dialled: bool = False  # TCP stands; for TLS, the handshake is next
     connected: bool = False
     dns: float = 0.0
     connect: float = 0.0  # TLS included
@@ -61,6 +65,7 @@ class GuardedConnector(TCPConnector):
             socket_factory=self._socket,
         )
         self._guard, self._routes = guard, routes
+        self._factory = partial(_receiver, loop=self._loop)
 
     async def connect(self, req: ClientRequest, traces: "list[Trace]", timeout: ClientTimeout) -> "Connection":
         """A connection from the pool, or a new one. A caller that set `passage` finds there how it went."""
@@ -95,7 +100,7 @@ class GuardedConnector(TCPConnector):
         way.resolving, way.dns = False, perf_counter() - started
         return found
 
-    def _release(self, key: "ConnectionKey", protocol: "ResponseHandler", *, should_close: bool = False) -> None:
+    def _release(self, key: "ConnectionKey", protocol: ResponseHandler, *, should_close: bool = False) -> None:
         super()._release(key, protocol, should_close=should_close)
         # A key leaves the pool with its last connection and comes back behind the others: the first is the longest idle.
         while len(self._conns) > IDLE_HOSTS:
@@ -126,6 +131,13 @@ class _VettedResolver(AbstractResolver):
 
     async def close(self) -> None:
         """The lookup is the Dial's."""
+
+
+def _receiver(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    # Asked for once TCP stands, before the TLS handshake.
+    if (way := passage.get(None)) is not None:
+        way.dialled = True
+    return Receiver(loop)
 
 
 def _result(host: str, address: IPAddress, port: int) -> ResolveResult:

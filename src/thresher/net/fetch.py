@@ -13,7 +13,7 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 import yarl
-from aiohttp import ClientConnectionError, ClientResponse, ClientSession, ServerDisconnectedError
+from aiohttp import ClientConnectionError, ClientResponse, ClientSession
 
 from thresher.domain import url as urls
 from thresher.domain.failure import FailureCode, ItemFailed
@@ -28,6 +28,7 @@ __all__ = ["FetchFailed", "Fetched", "Fetcher"]
 ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PART = re.compile(r"\s*bytes\s+0-(\d{1,18})/(\d{1,18})\s*", re.IGNORECASE)  # a part that may be the whole
 _SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -40,11 +41,14 @@ _DRAIN_BYTES, _DRAIN_SECONDS = 16 * 1024, 1.0
 class Fetcher:
     """An async context manager that owns one session, and the dial it is given. Safe for concurrent fetches."""
 
-    def __init__(self, dial: Dial, *, user_agent: str, max_body_bytes: int, max_redirects: int) -> None:
+    def __init__(
+        self, dial: Dial, *, user_agent: str, max_body_bytes: int, max_redirects: int, max_url_bytes: int = 8192
+    ) -> None:
         self._dial = dial
         self._headers = {"User-Agent": user_agent, "Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING}
         self._max_body_bytes = max_body_bytes
         self._max_redirects = max_redirects
+        self._max_url_bytes = max_url_bytes
         self._open_session: ClientSession | None = None
 
     @classmethod
@@ -55,6 +59,7 @@ class Fetcher:
             user_agent=settings.user_agent,
             max_body_bytes=settings.max_body_bytes,
             max_redirects=settings.max_redirects,
+            max_url_bytes=settings.max_url_bytes,
         )
 
     async def __aenter__(self) -> Self:
@@ -86,12 +91,13 @@ class Fetcher:
         except NETWORK_ERRORS as error:
             if deadline.expired():
                 raise FetchFailed(_out_of_time(attempt, timeout), attempt) from None
-            raise FetchFailed(failure_of(error, attempt.way, attempt.status), attempt) from error
+            raise FetchFailed(failure_of(error, attempt), attempt) from error
 
     async def _follow(self, attempt: Attempt, headers: dict[str, str], vet: Vet | None) -> Fetched:
         while True:
             response = await self._request(attempt, headers)
             try:
+                _check(response)
                 location = response.headers.get("Location") if response.status in _REDIRECTS else None
                 if not location:
                     body = await self._body(response, attempt)
@@ -99,6 +105,7 @@ class Fetcher:
                     return attempt.fetched(response, body)
                 await _drain(response)
             except BaseException:
+                attempt.received = response.content.total_bytes
                 response.close()
                 raise
             self._redirect(attempt, location, headers)
@@ -112,14 +119,14 @@ class Fetcher:
             passage.set(way := attempt.next_request())
             try:
                 response = await self._session.get(target, headers=headers, allow_redirects=False)
-            except ClientConnectionError as error:
+            except ClientConnectionError:
                 # A kept connection that the server closed just as it was taken again: no failure of this request.
-                untouched = not isinstance(error, ServerDisconnectedError) or isinstance(error.message, str)
-                if retried or not (way.connected and way.reused and untouched):
+                # Had something of an answer come, it would be BrokenOff.
+                if retried or not (way.connected and way.reused):
                     raise
                 retried = True
             else:
-                attempt.answered(response.status)
+                attempt.answered(response)
                 return response
 
     def _redirect(self, attempt: Attempt, location: str, headers: dict[str, str]) -> None:
@@ -131,6 +138,10 @@ class Fetcher:
             target = urls.parse(_location(location), attempt.url.href)
         except urls.InvalidUrl as error:
             raise ItemFailed(FailureCode.INVALID_URL, f"The page redirected to an unusable URL: {error}.") from None
+        if len(target.href) > self._max_url_bytes:
+            raise ItemFailed(
+                FailureCode.INVALID_URL, f"The page redirected to a URL of more than {self._max_url_bytes} bytes."
+            )
         if target.origin != attempt.url.origin:
             for name in [name for name in headers if name.lower() in _SECRETS]:
                 del headers[name]
@@ -161,6 +172,18 @@ class Fetcher:
         if self._open_session is None:
             raise RuntimeError("the fetcher is not entered")
         return self._open_session
+
+
+def _check(response: ClientResponse) -> None:
+    """Refuse statuses that are no answer to a plain GET: 1xx at the end, and a part that nobody asked for."""
+    if response.status < 200:
+        raise ItemFailed(
+            FailureCode.MALFORMED_RESPONSE, f"The server answered {response.status:03}, which is no answer."
+        )
+    if response.status == 206:
+        part = _PART.fullmatch(response.headers.get("Content-Range", ""))
+        if part is None or int(part[1]) + 1 != int(part[2]):
+            raise ItemFailed(FailureCode.MALFORMED_RESPONSE, "The server sent a part of the page, unasked (206).")
 
 
 async def _drain(response: ClientResponse) -> None:
@@ -194,9 +217,11 @@ def _location(value: str) -> str:
 
 def _out_of_time(attempt: Attempt, timeout: float) -> ItemFailed:
     if attempt.status is not None:
-        phase = f"{attempt.received} bytes of the body had arrived"
+        phase = attempt.progress()
     elif attempt.way.connected:
         phase = "the server had not answered"
+    elif attempt.way.dialled:
+        phase = "the TLS handshake was under way"
     else:
         phase = "looking up the host" if attempt.way.resolving else "connecting"
-    return ItemFailed(FailureCode.TIMEOUT, f"Not finished within {timeout:g} s: {phase}.")
+    return ItemFailed(FailureCode.TIMEOUT, f"Not finished within {timeout:.3g} s: {phase}.")

@@ -70,6 +70,7 @@ class Attempt:
     redirects: list[str] = field(default_factory=list)
     way: Passage = field(default_factory=Passage)  # of the current hop
     status: int | None = None  # of the current hop
+    expected: int | None = None  # bytes, of the current hop's body, where the server said so
     received: int = 0  # bytes, of the current hop's body
     started: float = field(default_factory=perf_counter)
     first_byte: float | None = None
@@ -81,12 +82,17 @@ class Attempt:
         self.dns += self.way.dns
         self.connect += self.way.connect
         self.way = Passage()
-        self.status, self.first_byte, self.received = None, None, 0
+        self.status, self.expected, self.first_byte, self.received = None, None, None, 0
         return self.way
 
-    def answered(self, status: int) -> None:
+    def answered(self, response: ClientResponse) -> None:
         """The head of a response has arrived."""
-        self.status, self.first_byte = status, perf_counter()
+        self.status, self.expected, self.first_byte = response.status, response.content_length, perf_counter()
+
+    def progress(self) -> str:
+        """How much of the body there is, as a clause."""
+        of = f" of {self.expected}" if self.expected is not None else ""
+        return f"{self.received}{of} bytes of the body had arrived"
 
     def ms(self) -> dict[str, float]:
         """The phases so far, in milliseconds; `first_byte` only if there was one."""
