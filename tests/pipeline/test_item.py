@@ -67,8 +67,8 @@ class Bench:
         url: str,
         timeout: float = 20.0,
         *,
-        choices: Choices = Choices(),
-        **given: Any,  # noqa: B008 - frozen
+        choices: Choices = Choices(),  # noqa: B008 - frozen
+        **given: Any,
     ) -> Attempt:
         fetcher, settings = await self._make_fetcher(**given)
         async with _tools(fetcher, settings, self._pool) as tools:
