@@ -75,7 +75,7 @@ def _default(name: str, field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is None:
         return "unset"
-    if value == ():
+    if value in ((), {}):
         return "empty"
     return f"`{re.sub(r'[.]0$', '', str(value))}`"
 

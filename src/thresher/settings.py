@@ -4,11 +4,12 @@ Precedence: command-line flag, environment (`THRESHER_<NAME>`), TOML file (`THRE
 the start; what a process needs is passed to it, nothing reads the environment later.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -29,11 +30,30 @@ def default_data_dir() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "thresher"
 
 
+class ProxyPool(BaseModel):
+    """One pool of proxies: `http://[USER:PASSWORD@]HOST:PORT`, used in turn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: Annotated[tuple[SecretStr, ...], Field(min_length=1)]
+    proxy_dns: bool = False
+
+    @field_validator("url", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
     """All settings. Lists are written with commas in the environment, as arrays in TOML."""
 
     model_config = SettingsConfigDict(
-        env_prefix="THRESHER_", frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
+        env_prefix="THRESHER_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # what is wrong may hold a password
     )
 
     # -- where things are
@@ -123,6 +143,15 @@ class Settings(BaseSettings):
         (),
         description="`HOST:PORT=ADDRESS:PORT` pairs, like curl's --connect-to; `*` matches any host. The target must be in the allow-list of the request's purpose.",
     )
+    nat64_prefixes: StrList = Field(
+        (),
+        description="NAT64 prefixes of the network that Thresher runs in, such as `64:ff9b:1::/96`: addresses under them are judged by the IPv4 address inside. The well-known one needs no mention. See security.md.",
+    )
+    proxies: Annotated[dict[str, ProxyPool], NoDecode] = Field(
+        default_factory=dict,
+        repr=False,
+        description='Proxies that pages are fetched through, in pools by name; used is the pool `default`. As JSON: `{"default": {"url": "http://user:password@host:3128"}}`; as tables in TOML (`[proxies.default]`). `url` may be a list, used in turn. `proxy_dns = true` leaves names to the proxy, and with them the protection of what it can reach. See security.md.',
+    )
     extra_ca: Path | None = Field(
         None, description="PEM file of certificate authorities to trust besides the system's."
     )
@@ -200,10 +229,20 @@ class Settings(BaseSettings):
         description="Seconds that workers have, after SIGTERM or a batch's cancel, to end what is under way.",
     )
 
-    @field_validator("fetch_allow", "webhook_allow", "connect_to", mode="before")
+    @field_validator("fetch_allow", "webhook_allow", "connect_to", "nat64_prefixes", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("proxies", mode="before")
+    @classmethod
+    def _json(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("must be a JSON object, as the text is not valid JSON") from None
 
     @field_validator("user_agent")
     @classmethod

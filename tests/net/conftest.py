@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -14,6 +15,7 @@ from tests.net.kit import LOOPBACK, MakeContext, MakeFetcher
 from thresher.net.dial import Dial
 from thresher.net.fetch import Fetcher
 from thresher.net.lookup import Lookup
+from thresher.settings import ProxyPool
 
 
 @pytest.fixture
@@ -27,6 +29,8 @@ async def make_fetcher() -> AsyncIterator[MakeFetcher]:
             extra_ca: Path | None = None,
             connect_timeout: float = 5.0,
             lookup: Lookup | None = None,
+            proxies: Mapping[str, Any] | None = None,
+            nat64: Sequence[str] = (),
             max_body_bytes: int = 1_000_000,
             max_redirects: int = 5,
         ) -> Fetcher:
@@ -37,6 +41,8 @@ async def make_fetcher() -> AsyncIterator[MakeFetcher]:
                 connect_timeout=connect_timeout,
                 limit=16,
                 lookup=lookup,
+                proxies={name: ProxyPool.model_validate(pool) for name, pool in (proxies or {}).items()},
+                nat64=nat64,
             )
             return await stack.enter_async_context(
                 Fetcher(dial, user_agent="test/1", max_body_bytes=max_body_bytes, max_redirects=max_redirects)

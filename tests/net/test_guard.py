@@ -2,10 +2,9 @@
 
 import asyncio
 import socket
-from ipaddress import ip_address
 
 import pytest
-from tests.net.kit import MakeFetcher, failure
+from tests.net.kit import MakeFetcher, Names, failure
 from tests.origins.raw import RawOrigin, redirect, reply
 
 from thresher.domain.address import IPAddress
@@ -13,21 +12,6 @@ from thresher.domain.failure import FailureCode
 from thresher.domain.url import parse
 from thresher.net.connector import Passage, passage
 from thresher.net.dial import Dial
-
-
-class Names:
-    """A lookup that answers from a script: each question takes the next answer, the last one stays."""
-
-    def __init__(self, *answers: list[str] | Exception) -> None:
-        self.answers = list(answers)
-        self.asked: list[str] = []
-
-    async def __call__(self, host: str) -> list[IPAddress]:
-        self.asked.append(host)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return [ip_address(text) for text in answer]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +109,47 @@ async def test_a_name_that_is_private_at_the_next_lookup_is_refused_then(make_fe
         failed = await failure(await make_fetcher(allow=["127.0.0.2"], lookup=names), target)
     assert failed.failure.code is FailureCode.BLOCKED_ADDRESS
     assert len(names.asked) == 2
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost.", "a.localhost", "A.B.LocalHost.", "ｌｏｃａｌｈｏｓｔ"])
+@pytest.mark.parametrize(
+    "answer", [socket.gaierror(socket.EAI_NONAME, "scripted"), [], ["8.8.8.8"], ["8.8.8.8", "::1"]]
+)
+async def test_a_name_of_the_machine_itself_is_loopback_whatever_the_lookup_says(
+    make_fetcher: MakeFetcher, host: str, answer: list[str] | Exception
+) -> None:
+    async with RawOrigin({"/": reply(b"mine")}) as canary:
+        refused = await failure(await make_fetcher(allow=(), lookup=Names(answer)), f"http://{host}:{canary.port}/")
+        assert refused.failure.code is FailureCode.BLOCKED_ADDRESS
+        assert canary.connections == 0
+        if answer != ["8.8.8.8", "::1"]:
+            fetcher = await make_fetcher(allow=["127.0.0.1"], lookup=Names(answer))
+            assert (await fetcher.fetch(parse(f"http://{host}:{canary.port}/"), timeout=5)).body == b"mine"
+
+
+async def test_a_trailing_dot_makes_no_other_host_for_the_rules(make_fetcher: MakeFetcher) -> None:
+    names = Names(["127.0.0.1"])
+    async with RawOrigin({"/": reply(b"mine")}) as origin:
+        rule = f"intra.example:80=127.0.0.1:{origin.port}"
+        fetcher = await make_fetcher(allow=["127.0.0.1"], connect_to=[rule])
+        assert (await fetcher.fetch(parse("http://intra.example./"), timeout=5)).url == "http://intra.example./"
+        fetcher = await make_fetcher(allow=["intra.example"], lookup=names)
+        assert (await fetcher.fetch(parse(f"http://intra.example.:{origin.port}/"), timeout=5)).body == b"mine"
+    assert names.asked == ["intra.example."]  # with its dot, it is not looked for in the machine's search domains
+
+
+async def test_an_address_under_a_known_nat64_prefix_is_judged_by_what_is_inside(make_fetcher: MakeFetcher) -> None:
+    names = Names(["64:ff9b:1::10.0.0.1"])
+    failed = await failure(await make_fetcher(lookup=names, nat64=["64:ff9b:1::/96"]), "http://six.example/")
+    assert failed.failure.code is FailureCode.BLOCKED_ADDRESS
+    names = Names(["64:ff9b:1::8.8.8.8"])
+    blocked = await failure(await make_fetcher(lookup=names, connect_timeout=0.2), "http://six.example/")
+    assert blocked.failure.code is FailureCode.BLOCKED_ADDRESS
+    # Let through, and there is no such network here.
+    passed = await failure(
+        await make_fetcher(lookup=names, nat64=["64:ff9b:1::/96"], connect_timeout=0.2), "http://six.example/"
+    )
+    assert passed.failure.code in {FailureCode.CONNECT_REFUSED, FailureCode.CONNECT_TIMEOUT}
 
 
 async def test_an_allowed_host_name_may_be_private_and_no_other_name_there(make_fetcher: MakeFetcher) -> None:

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 from tools import docs
 
+from thresher.cli.errors import load_settings
 from thresher.settings import Settings
 
 PAGES = Path(__file__).parents[2] / "docs"
@@ -56,6 +57,44 @@ def test_flag_beats_environment_beats_file_beats_default(monkeypatch: pytest.Mon
     monkeypatch.setenv("THRESHER_PORT", "1002")
     assert (Settings().port, Settings().retries) == (1002, 7)
     assert Settings(port=1003).port == 1003
+
+
+POOL = '{"default": {"url": "http://u:s3cret@a.example:3128"}, "de": {"url": ["http://b:1", "http://c:2"], "proxy_dns": true}}'
+
+
+def test_proxies_are_json_in_the_environment_and_tables_in_the_file(
+    monkeypatch: pytest.MonkeyPatch, config: Path
+) -> None:
+    config.write_text('[proxies.default]\nurl = "http://file.example:3128"\n')
+    assert Settings().proxies["default"].url[0].get_secret_value() == "http://file.example:3128"
+    monkeypatch.setenv("THRESHER_PROXIES", POOL)
+    proxies = Settings().proxies
+    assert [len(proxies[name].url) for name in ("default", "de")] == [1, 2]
+    assert [proxies[name].proxy_dns for name in ("default", "de")] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://u:s3cret@a.example:3128",
+        POOL[:-1],
+        POOL.replace("url", "urls"),
+        POOL.replace('"http://u:s3cret@a.example:3128"', "[]"),
+        POOL.replace("true", '"s3cret"'),
+        f"[{POOL}]",
+    ],
+)
+def test_wrong_proxies_are_refused_without_their_credentials(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    monkeypatch.setenv("THRESHER_PROXIES", value)
+    with pytest.raises(ValidationError, match="proxies") as caught:
+        Settings()
+    with pytest.raises(SystemExit):
+        load_settings()
+    said = capsys.readouterr().err
+    assert "THRESHER_PROXIES" in said
+    assert "s3cret" not in f"{caught.value} {said}"
 
 
 def test_settings_cannot_be_changed_after_the_start() -> None:

@@ -106,6 +106,9 @@ def _explained(error: ValidationError) -> Iterator[str]:
         field = Settings.model_fields.get(name.lower())
         shown = name if field is None else f"{name} (THRESHER_{name.upper()})"
         given = detail["input"]
+        if field is not None and not field.repr:
+            yield f"  {'.'.join(map(str, (shown, *detail['loc'][1:])))}: {detail['msg']}"
+            continue
         if isinstance(given, str) and "://" in given and "@" in given:
             given = redacted(given)
         yield f"  {shown} = {given!r}: {detail['msg']}"

@@ -18,6 +18,8 @@ def check_fetching(settings: Settings) -> None:
     """Raises CommandError, with exit code 2, naming the setting that no page could be fetched with."""
     # Here, because the public suffix list that they bring along is of no use to the commands that ask for a database.
     from thresher.domain.address import AllowList
+    from thresher.net.guard import Guard
+    from thresher.net.proxies import pools
     from thresher.net.routes import Routes
 
     with _named("THRESHER_FETCH_ALLOW"):
@@ -26,6 +28,10 @@ def check_fetching(settings: Settings) -> None:
         AllowList(settings.webhook_allow)
     with _named("THRESHER_CONNECT_TO"):
         Routes(settings.connect_to)
+    with _named("THRESHER_NAT64_PREFIXES"):
+        Guard((), settings.nat64_prefixes)
+    with _named("THRESHER_PROXIES"):
+        pools(settings.proxies)
     if settings.extra_ca is not None:
         with _named(f"THRESHER_EXTRA_CA = {settings.extra_ca}, a file of PEM certificates"):
             ssl.create_default_context(cafile=settings.extra_ca)

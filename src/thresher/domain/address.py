@@ -12,7 +12,10 @@ from thresher.domain import url
 from thresher.domain.embedded import embedded
 from thresher.domain.networks import GLOBAL_UNICAST, IPAddress, IPNetwork, row_of
 
-__all__ = ["AllowList", "IPAddress", "forbidden", "parse_address", "vet"]
+__all__ = ["AllowList", "IPAddress", "forbidden", "forbidden_name", "is_own_name", "parse_address", "vet"]
+
+# What resolvers take for an IPv4 address: whatever ends in a number (WHATWG URL, section 3.5).
+_ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)", re.IGNORECASE)
 
 
 def forbidden(address: IPAddress, nat64: Sequence[IPv6Network] = ()) -> str | None:
@@ -40,6 +43,18 @@ def forbidden(address: IPAddress, nat64: Sequence[IPv6Network] = ()) -> str | No
     return None if address in GLOBAL_UNICAST else "outside of global unicast 2000::/3 (RFC 4291)"
 
 
+def is_own_name(host: str) -> bool:
+    """Whether `host` is a name that means this machine, whatever DNS says (RFC 6761, section 6.3)."""
+    return f".{host.lower().removesuffix('.')}".endswith(".localhost")
+
+
+def forbidden_name(host: str) -> str | None:
+    """Why a name must not be left to somebody else to resolve, or None if it may."""
+    if is_own_name(host):
+        return "a name of the machine itself (RFC 6761)"
+    return "an address that is not written as one" if _ENDS_IN_A_NUMBER.fullmatch(host.removesuffix(".")) else None
+
+
 class AllowList:
     """What an operator allowed although it is not public: networks (CIDR), single addresses, and host names.
 
@@ -62,10 +77,14 @@ class AllowList:
 
     def permits(self, address: IPAddress, host: str) -> bool:
         """Whether `address`, which `host` resolved to (or is), is allowed. An IPv4-mapped address counts as its IPv4."""
-        if host.removesuffix(".") in self._hosts:
+        if self.permits_name(host):
             return True
         plain = (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
         return any(plain.version == network.version and plain in network for network in self._networks)
+
+    def permits_name(self, host: str) -> bool:
+        """Whether `host` is allowed by its name."""
+        return host.removesuffix(".") in self._hosts
 
 
 def _host_name(entry: str) -> str:
@@ -76,7 +95,7 @@ def _host_name(entry: str) -> str:
     # An entry that only a URL parser takes for an address (0x7f.1) is more likely a mistake than meant.
     if not host or url.is_address(host):
         raise ValueError(f"allow-list entry {entry!r} is neither a network (CIDR), an address nor a host name")
-    return host.removesuffix(".")
+    return host
 
 
 def vet(addresses: Sequence[IPAddress], host: str, allow: AllowList, nat64: Sequence[IPv6Network] = ()) -> str | None:

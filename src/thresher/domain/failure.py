@@ -16,6 +16,7 @@ class FailureCode(StrEnum):
     ROBOTS_DISALLOWED = "robots_disallowed"
     DNS_NOT_FOUND = "dns_not_found"
     DNS_FAILED = "dns_failed"
+    PROXY_FAILED = "proxy_failed"
     CONNECT_REFUSED = "connect_refused"
     CONNECT_TIMEOUT = "connect_timeout"
     TLS_ERROR = "tls_error"
@@ -59,7 +60,7 @@ FAILURES: dict[FailureCode, FailureKind] = {
         "Check where the page redirects to; Thresher fetches http and https only.",
     ),
     FailureCode.BLOCKED_ADDRESS: FailureKind(
-        "The host resolves to an address that is not on the public internet.",
+        "The host resolves to an address that is not on the public internet, or the port is one that is never dialled.",
         False,
         "If the target is yours, add its network to THRESHER_FETCH_ALLOW.",
     ),
@@ -77,6 +78,11 @@ FAILURES: dict[FailureCode, FailureKind] = {
         "The host name could not be resolved: the name server failed or did not answer.",
         True,
         "Try again later; if every host fails, check the resolver of the machine that runs Thresher.",
+    ),
+    FailureCode.PROXY_FAILED: FailureKind(
+        "The proxy that pages are fetched through could not be reached or did not do as asked; the detail says which.",
+        True,
+        "Check THRESHER_PROXIES and the proxy; the site was not asked.",
     ),
     FailureCode.CONNECT_REFUSED: FailureKind(
         "The server refused or reset the connection.",

@@ -28,8 +28,7 @@ class InvalidUrl(ValueError):
 class Url:
     """A parsed http(s) URL. `host` is punycode, or an address (IPv6 without brackets); `path` has the query.
 
-    `host` has no trailing dot, for `example.com.` and `example.com` are one host to whoever counts; `href`, which is what
-    is sent, keeps it.
+    `host` has no trailing dot, for `example.com.` and `example.com` are one host to whoever counts; `href` keeps it.
     """
 
     href: str

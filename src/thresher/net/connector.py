@@ -1,7 +1,8 @@
 """The guarded connector: aiohttp's TCP connector, made unable to reach an address that the guard refuses.
 
 Names are vetted as whole answers when they are resolved (and only vetted answers are cached); every address,
-IP literals too, is vetted again where its socket is made. What happened on the way is noted in a Passage.
+IP literals too, is vetted again where its socket is made, or a proxy is asked to. What happened on the way is noted in
+a Passage.
 """
 
 import asyncio
@@ -11,16 +12,20 @@ from dataclasses import dataclass
 from functools import partial
 from ssl import SSLContext
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
-from aiohttp import AddrInfoType, ClientRequest, ClientTimeout, TCPConnector
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp import AddrInfoType, ClientConnectorError, ClientRequest, ClientTimeout, TCPConnector
+from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
 
 from thresher.domain.address import IPAddress, parse_address
-from thresher.net.guard import Guard
+from thresher.net import tunnel
+from thresher.net.guard import AddressRefused, Guard
 from thresher.net.lookup import Lookup
+from thresher.net.proxies import Pool, Proxy
 from thresher.net.receiver import Receiver
+from thresher.net.resolver import VettedResolver, result
 from thresher.net.routes import Routes
 
 if TYPE_CHECKING:
@@ -40,6 +45,7 @@ class Passage:
 
     host: str = ""  # the host being dialled, after routing: what the allow-list is asked about
     resolving: bool = False
+    tunnel: Literal["reaching", "asking"] | None = None  # what is being done with a proxy
     reused: bool = True  # until something is resolved for it
     dialled: bool = False  # TCP stands; for TLS, the handshake is next
     connected: bool = False
@@ -52,11 +58,13 @@ passage: ContextVar[Passage] = ContextVar("passage")
 
 
 class GuardedConnector(TCPConnector):
-    """See the module. Made by Dial alone."""
+    """See the module. Made by Dial alone. `proxies`: the pool that every connection goes through."""
 
-    def __init__(self, guard: Guard, routes: Routes, lookup: Lookup, *, ssl: SSLContext, limit: int) -> None:
+    def __init__(
+        self, guard: Guard, routes: Routes, lookup: Lookup, *, ssl: SSLContext, limit: int, proxies: Pool | None = None
+    ) -> None:
         super().__init__(
-            resolver=_VettedResolver(guard, lookup),
+            resolver=VettedResolver(guard, lookup),
             ttl_dns_cache=DNS_TTL,
             dns_cache_max_size=DNS_ENTRIES,
             keepalive_timeout=KEEPALIVE,
@@ -64,7 +72,9 @@ class GuardedConnector(TCPConnector):
             limit=limit,
             socket_factory=self._socket,
         )
-        self._guard, self._routes = guard, routes
+        self._guard, self._routes, self._lookup, self._proxies = guard, routes, lookup, proxies
+        # Of connections through a proxy: whose peer is the proxy, not the server.
+        self._families: WeakKeyDictionary[ResponseHandler, int | None] = WeakKeyDictionary()
         self._factory = partial(_receiver, loop=self._loop)
 
     async def connect(self, req: ClientRequest, traces: "list[Trace]", timeout: ClientTimeout) -> "Connection":
@@ -77,7 +87,9 @@ class GuardedConnector(TCPConnector):
         way.connected = True
         if not way.reused:
             way.connect = perf_counter() - started - way.dns
-        if connection.transport is not None:
+        if self._proxies is not None and connection.protocol is not None:
+            way.family = self._families.get(connection.protocol)
+        elif connection.transport is not None:
             peer = connection.transport.get_extra_info("peername")
             way.family = 6 if peer and len(peer) == 4 else 4
         return connection
@@ -96,9 +108,64 @@ class GuardedConnector(TCPConnector):
         literal = parse_address(way.host)
         if literal is not None:
             self._guard.check([literal], way.host, port)
+        elif self._proxies is not None and self._proxies.proxy_dns:
+            self._guard.check_name(way.host, port)
+            way.resolving = False
+            return [result(way.host, way.host, port)]
         found = await super()._resolve_host(way.host, port, traces)
         way.resolving, way.dns = False, perf_counter() - started
         return found
+
+    async def _wrap_create_connection(
+        self,
+        *args: Any,
+        addr_infos: list[AddrInfoType],
+        req: ClientRequest,
+        timeout: ClientTimeout,
+        client_error: type[Exception] = ClientConnectorError,
+        **kwargs: Any,
+    ) -> "tuple[asyncio.Transport, ResponseHandler]":
+        # Below aiohttp's own support for proxies, which would send them names instead of what was vetted. Should a
+        # later aiohttp rename this step, the socket factory refuses, and nothing goes past the proxy.
+        if self._proxies is None:
+            return await super()._wrap_create_connection(
+                *args, addr_infos=addr_infos, req=req, timeout=timeout, client_error=client_error, **kwargs
+            )
+        try:
+            connection, family = await self._first_tunnel(self._proxies, addr_infos)
+        except OSError as error:
+            raise client_error(req.connection_key, error) from error
+        transport, protocol = await super()._wrap_existing_connection(
+            *args, sock=connection, req=req, timeout=timeout, client_error=client_error, **kwargs
+        )
+        self._families[protocol] = family
+        return transport, protocol
+
+    async def _first_tunnel(self, proxies: Pool, addr_infos: list[AddrInfoType]) -> tuple[socket.socket, int | None]:
+        """A connection to the first address that the proxy can reach, and its family. Those tried leave the list."""
+        while True:
+            host, port = addr_infos.pop(0)[4][:2]
+            address = parse_address(str(host))
+            try:
+                connection = await self._tunnel(proxies.next(), address, str(host), int(port))
+            except tunnel.TargetUnreachable:
+                if not addr_infos:
+                    raise
+            else:
+                return connection, address.version if address else None
+
+    async def _tunnel(self, proxy: Proxy, address: IPAddress | None, host: str, port: int) -> socket.socket:
+        way = passage.get()
+        if address is not None:
+            self._guard.check([address], way.host, port)
+        else:
+            self._guard.check_name(host, port)
+        way.tunnel = "reaching"
+        connection = await tunnel.reach(proxy, self._lookup)
+        way.tunnel = "asking"
+        await tunnel.ask(connection, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        way.tunnel = None
+        return connection
 
     def _release(self, key: "ConnectionKey", protocol: ResponseHandler, *, should_close: bool = False) -> None:
         super()._release(key, protocol, should_close=should_close)
@@ -108,6 +175,8 @@ class GuardedConnector(TCPConnector):
                 idle.close()
 
     def _socket(self, info: AddrInfoType) -> socket.socket:
+        if self._proxies is not None:
+            raise AddressRefused
         family, kind, proto, _, sockaddr = info
         address = parse_address(str(sockaddr[0]))
         way = passage.get(None)
@@ -116,36 +185,8 @@ class GuardedConnector(TCPConnector):
         return socket.socket(family, kind, proto)
 
 
-class _VettedResolver(AbstractResolver):
-    def __init__(self, guard: Guard, lookup: Lookup) -> None:
-        self._guard, self._lookup = guard, lookup
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        addresses = await self._lookup(host)
-        if not addresses:
-            raise socket.gaierror(socket.EAI_NONAME, "no address")
-        self._guard.check(addresses, host, port)
-        return [_result(host, address, port) for address in addresses]
-
-    async def close(self) -> None:
-        """The lookup is the Dial's."""
-
-
 def _receiver(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
     # Asked for once TCP stands, before the TLS handshake.
     if (way := passage.get(None)) is not None:
         way.dialled = True
     return Receiver(loop)
-
-
-def _result(host: str, address: IPAddress, port: int) -> ResolveResult:
-    return ResolveResult(
-        hostname=host,
-        host=str(address),
-        port=port,
-        family=socket.AF_INET if address.version == 4 else socket.AF_INET6,
-        proto=socket.IPPROTO_TCP,
-        flags=socket.AI_NUMERICHOST,
-    )

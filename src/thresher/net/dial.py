@@ -1,12 +1,13 @@
 """The dial: the one way to an address that a caller or a page chose.
 
-It puts together the guard (what may be dialled), the routes (connect-to), the lookup and TLS trust, and opens
+It puts together the guard (what may be dialled), the routes (connect-to), the lookup, TLS trust and proxies, and opens
 HTTP sessions over them. It knows nothing of redirects, bodies or items.
 """
 
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Self
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
@@ -14,8 +15,9 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 from thresher.net.connector import GuardedConnector
 from thresher.net.guard import Guard
 from thresher.net.lookup import Lookup, SystemLookup
+from thresher.net.proxies import DEFAULT, pools
 from thresher.net.routes import Routes
-from thresher.settings import Settings
+from thresher.settings import ProxyPool, Settings
 
 # A response's header lines: real pages send cookies and policies beyond aiohttp's 8 KiB; past this it is an attack.
 MAX_HEADER_LINE = 64 * 1024
@@ -28,6 +30,7 @@ class Dial:
     `allow`: networks, addresses and host names that may be reached although they are not public. `connect_to`:
     HOST:PORT=ADDRESS:PORT rules. `extra_ca`: a PEM file trusted besides the system's authorities.
     `connect_timeout`: seconds to resolve, connect and shake hands. `limit`: connections at a time in one session.
+    `nat64`: NAT64 prefixes. `proxies`: pools of proxies by name; with one named `default` nothing goes without a proxy.
     Raises ValueError for a malformed entry or rule, OSError or ssl.SSLError for a bad PEM file.
     """
 
@@ -39,11 +42,14 @@ class Dial:
         extra_ca: Path | None,
         connect_timeout: float,
         limit: int,
+        nat64: Sequence[str] = (),
+        proxies: Mapping[str, ProxyPool] = MappingProxyType({}),
         lookup: Lookup | None = None,
     ) -> None:
         self.connect_timeout = connect_timeout
         self.limit = limit
-        self._guard = Guard(allow)
+        self._guard = Guard(allow, nat64)
+        self._pools = pools(proxies)
         self._routes = Routes(connect_to)
         self._own_lookup: SystemLookup | None = None
         if lookup is None:
@@ -60,16 +66,26 @@ class Dial:
             extra_ca=settings.extra_ca,
             connect_timeout=settings.connect_timeout,
             limit=settings.fetches_per_worker,
+            nat64=settings.nat64_prefixes,
+            proxies=settings.proxies if purpose == "fetch" else {},
         )
 
-    def session(self, headers: Mapping[str, str] | None = None) -> ClientSession:
+    def session(self, headers: Mapping[str, str] | None = None, pool: str = DEFAULT) -> ClientSession:
         """A new HTTP session over this dial, to be closed by the caller; `headers` are sent with every request.
 
-        Bodies come as they were sent (no decompression), cookies are dropped, proxies and .netrc are ignored.
+        It goes through the proxies of `pool`, if there is such a pool. The environment's proxies and .netrc are ignored.
+        Bodies come as they were sent (no decompression), cookies are dropped.
         Redirects are the caller's business: pass allow_redirects=False, for aiohttp parses URLs differently.
         """
         session = ClientSession(
-            connector=GuardedConnector(self._guard, self._routes, self._lookup, ssl=self._ssl, limit=self.limit),
+            connector=GuardedConnector(
+                self._guard,
+                self._routes,
+                self._lookup,
+                ssl=self._ssl,
+                limit=self.limit,
+                proxies=self._pools.get(pool),
+            ),
             headers=headers,
             cookie_jar=DummyCookieJar(),
             auto_decompress=False,

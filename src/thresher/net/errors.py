@@ -23,6 +23,7 @@ from thresher.domain.failure import FailureCode, ItemFailed
 from thresher.net.fetched import Attempt
 from thresher.net.guard import AddressRefused
 from thresher.net.receiver import BrokenOff
+from thresher.net.tunnel import ProxyFailed, TargetUnreachable
 
 # What a request can raise; anything else is a defect of ours and stays an exception.
 NETWORK_ERRORS = (ClientError, HttpProcessingError, OSError)
@@ -87,9 +88,23 @@ def _no_handshake(why: str) -> ItemFailed:
 def _connect_timeout(cause: BaseException, attempt: Attempt) -> ItemFailed:
     if attempt.way.resolving:
         return ItemFailed(FailureCode.DNS_FAILED, "The name server did not answer in time.")
+    if attempt.way.tunnel == "reaching":
+        return ItemFailed(FailureCode.PROXY_FAILED, "The proxy could not be reached in time.")
+    if attempt.way.tunnel == "asking":
+        return ItemFailed(FailureCode.CONNECT_TIMEOUT, "The proxy did not connect to the server in time.")
     if attempt.way.dialled:
         return ItemFailed(FailureCode.CONNECT_TIMEOUT, "The TLS handshake was not finished in time.")
     return ItemFailed(FailureCode.CONNECT_TIMEOUT)
+
+
+def _beyond_the_proxy(cause: BaseException, attempt: Attempt) -> ItemFailed:
+    answered = getattr(cause, "status", None)
+    code = FailureCode.CONNECT_TIMEOUT if answered == 504 else FailureCode.CONNECT_REFUSED
+    return ItemFailed(code, f"The proxy could not connect to the server: it answered {answered}.")
+
+
+def _proxy(cause: BaseException, attempt: Attempt) -> ItemFailed:
+    return ItemFailed(FailureCode.PROXY_FAILED, getattr(cause, "detail", ""))
 
 
 def _malformed(cause: BaseException, attempt: Attempt) -> ItemFailed:
@@ -119,6 +134,8 @@ def _os_error(cause: BaseException, attempt: Attempt) -> ItemFailed:
 # The first row whose type fits counts: narrow types stand before the wide ones (almost all of them are OSErrors).
 _TABLE: tuple[tuple[type[BaseException], Callable[[BaseException, Attempt], ItemFailed]], ...] = (
     (AddressRefused, lambda *_: ItemFailed(FailureCode.BLOCKED_ADDRESS)),
+    (ProxyFailed, _proxy),
+    (TargetUnreachable, _beyond_the_proxy),
     (socket.gaierror, _dns),
     (ssl.SSLError, _tls),
     (ConnectionTimeoutError, _connect_timeout),

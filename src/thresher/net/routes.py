@@ -26,9 +26,10 @@ class Routes:
         self._routes = [_route(rule) for rule in rules]
 
     def target(self, host: str, port: int) -> tuple[str, int]:
-        """Where a connection for `host` and `port` goes."""
+        """Where a connection for `host` and `port` goes. A trailing dot makes no other host."""
+        name = host.removesuffix(".")
         for route in self._routes:
-            if route.host in (None, host) and route.port in (None, port):
+            if route.host in (None, name) and route.port in (None, port):
                 return route.to_host or host, route.to_port or port
         return host, port
 
