@@ -79,7 +79,7 @@ def _guesses(bits: int) -> list[Carried]:
     """What `bits` may carry under a NAT64 prefix that nobody told us of.
 
     By section 2.2 bits 64 to 71 are zero, and so is the suffix. A prefix of 96 bits may end in anything, but for that
-    octet; taking every such address for NAT64 would refuse one in a hundred of CloudFront's (see ADR 0022), so it must
+    octet; taking every such address for NAT64 would refuse one in a hundred of CloudFront's (see ADR 0023), so it must
     be zero up to its last eight bits, as in those that are in use.
     """
     if bits >> 56 & 0xFF:
