@@ -1,4 +1,4 @@
-"""Content codings under a cap, and charsets as browsers find them."""
+"""Content codings, undone under a cap."""
 
 import gzip
 import random
@@ -9,7 +9,7 @@ import brotli
 import pytest
 import zstandard
 
-from thresher.convert.decode import decode_body, to_text
+from thresher.convert.decode import decode_body
 from thresher.domain.failure import FailureCode, ItemFailed
 
 PAGE = b"<!doctype html><title>Grain</title>" + b"<p>wheat, rye, barley and oats</p>" * 200
@@ -165,101 +165,3 @@ def test_an_unknown_coding_is_refused_by_name(name):
     with pytest.raises(ItemFailed, match=name.split(";")[0]) as caught:
         decode_body(PAGE, name, LIMIT)
     assert caught.value.failure.code is FailureCode.BAD_ENCODING
-
-
-CHINESE = "今天天气很好，我们去公园散步。这是一个测试网页的内容。"
-TAIWANESE = "今天天氣很好，我們去公園散步。這是一個測試網頁的內容。"
-JAPANESE = "今日は天気がいいので公園を散歩しました。テストページです。"
-KOREAN = "오늘은 날씨가 좋아서 공원에 갔습니다. 시험용 페이지입니다."
-RUSSIAN = "Сегодня хорошая погода, и мы пошли гулять в парк."
-LEGACY = [
-    ("gbk", "gbk", CHINESE),
-    ("gb2312", "gbk", CHINESE),
-    ("gb18030", "gb18030", CHINESE + "㐀𠀀"),
-    ("big5", "big5", TAIWANESE),
-    ("shift_jis", "shift_jis", JAPANESE),
-    ("euc-jp", "euc-jp", JAPANESE),
-    ("iso-2022-jp", "iso-2022-jp", JAPANESE),
-    ("euc-kr", "euc-kr", KOREAN),
-    ("windows-1251", "windows-1251", RUSSIAN),
-    ("koi8-r", "koi8-r", RUSSIAN),
-    ("utf-8", "utf-8", CHINESE + RUSSIAN),
-]
-each_charset = pytest.mark.parametrize(("label", "name", "text"), LEGACY, ids=[row[0] for row in LEGACY])
-
-
-@each_charset
-def test_a_charset_in_the_header_is_obeyed(label, name, text):
-    assert to_text(text.encode(label), f'text/html; Charset="{label.upper()}"') == (text, name, "header")
-
-
-@each_charset
-def test_a_charset_in_a_meta_element_is_obeyed(label, name, text):
-    page = f"<html><head><meta charset={label}></head><body>{text}</body></html>"
-    assert to_text(page.encode(label), "text/html") == (page, name, "meta")
-
-
-@each_charset
-def test_an_undeclared_charset_is_detected(label, name, text):
-    page = "<html><body>" + f"<p>{text}</p>".replace("㐀𠀀", "") * 10 + "</body></html>"
-    assert to_text(page.encode(label), "text/html")[::2] == (page, "detected")
-
-
-@pytest.mark.parametrize("declaration", ["utf-16-le", "utf-16-be"])
-def test_a_byte_order_mark_beats_every_declaration(declaration):
-    page = f"<meta charset=gbk>{CHINESE}"
-    data = ("\ufeff" + page).encode(declaration)
-    assert to_text(data, "text/html; charset=big5") == (
-        page,
-        declaration.replace("-le", "le").replace("-be", "be"),
-        "bom",
-    )
-    assert to_text(("\ufeff" + page).encode(), "text/html; charset=big5") == (page, "utf-8", "bom")
-
-
-def test_the_header_beats_the_meta_element():
-    page = f"<meta charset=gbk>{RUSSIAN}".encode("koi8-r")
-    assert to_text(page, "text/html; charset=koi8-r")[1:] == ("koi8-r", "header")
-
-
-def test_an_unknown_label_is_ignored():
-    page = f"<meta charset=windows-1251>{RUSSIAN}".encode("cp1251")
-    assert to_text(page, "text/html; charset=klingon-8")[1:] == ("windows-1251", "meta")
-    assert to_text(b"<meta charset=klingon-8>caf\xc3\xa9", None)[1:] == ("utf-8", "detected")
-
-
-def test_latin1_means_windows_1252_as_in_browsers():
-    assert to_text(b"\x80 100 \x96 na\xefve", "text/plain; charset=ISO-8859-1") == (
-        "€ 100 – naïve",
-        "windows-1252",
-        "header",
-    )
-
-
-def test_a_meta_element_that_claims_utf_16_in_ascii_is_utf_8():
-    assert to_text('<meta charset="utf-16">é'.encode(), None)[1:] == ("utf-8", "meta")
-
-
-def test_an_xml_declaration_counts():
-    page = f'<?xml version="1.0" encoding="koi8-r"?><rss>{RUSSIAN}</rss>'
-    assert to_text(page.encode("koi8-r"), "application/xml") == (page, "koi8-r", "meta")
-
-
-def test_plain_ascii_and_nothing_are_the_default():
-    assert to_text(b"plain", None) == ("plain", "windows-1252", "default")
-    assert to_text(b"", None) == ("", "windows-1252", "default")
-
-
-def test_one_broken_byte_does_not_make_a_utf_8_page_a_legacy_one():
-    text, charset, source = to_text((RUSSIAN * 3).encode() + b"\xff" + JAPANESE.encode(), None)
-    assert (charset, source) == ("utf-8", "detected")
-    assert text == RUSSIAN * 3 + "\ufffd" + JAPANESE
-
-
-@pytest.mark.parametrize(
-    "label", [row[0] for row in LEGACY] + ["utf-16le", "replacement", "x-user-defined", "hz-gb-2312"]
-)
-def test_no_bytes_make_decoding_raise_or_leave_a_surrogate(label):
-    noise = random.Random(label).randbytes(20_000)
-    for content_type in (f"text/html; charset={label}", None):
-        to_text(noise, content_type)[0].encode("utf-8")

@@ -43,6 +43,7 @@ def test_a_frame_gives_back_the_document_and_the_body_as_fetched(coding):
         "kind": "html",
         "charset": "windows-1251",
         "charset_source": "meta",
+        "charset_certainty": 1.0,
         "title": "Зерно",
         "metadata": {"language": "ru"},
         "meta": {"fetched": 1},

@@ -116,7 +116,9 @@ async def test_a_page_becomes_a_frame_and_a_record(bench: Bench):
     assert (result.failure, result.http, result.retry_after) == (None, 200, None)
     record = result.record
     _sound(record)
-    assert set(record) == {"at", "code", "status", "bytes", "family", "ms", "seconds"}
+    charset = {"charset": "utf-8", "charset_source": "header", "charset_certainty": 1.0}
+    assert {name: record[name] for name in charset} == charset
+    assert set(record) - set(charset) == {"at", "code", "status", "bytes", "family", "ms", "seconds"}
     assert (record["code"], record["status"], record["bytes"], record["family"]) == ("ok", 200, len(PAGE), 4)
     assert set(record["ms"]) == {"dns", "connect", "first_byte", "total", "convert"}
     assert record["ms"]["convert"] > 0

@@ -65,6 +65,7 @@ def _converted(source: Source, meta: dict[str, Any], decoded: int, output: int) 
         "kind": document.kind,
         "charset": document.charset,
         "charset_source": document.charset_source,
+        "charset_certainty": document.charset_certainty,
         "title": document.title,
         "markdown_chars": len(document.markdown),
         "text_chars": len(document.text),

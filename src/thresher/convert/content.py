@@ -7,6 +7,8 @@ something else; without one the bytes decide. The name of a file is never looked
 import re
 from typing import Literal
 
+from thresher.convert.charset import head_as_ascii
+from thresher.convert.wide import CONTROLS
 from thresher.domain.failure import FailureCode, ItemFailed
 
 Content = Literal["html", "text", "json", "xml"]
@@ -39,9 +41,6 @@ _MAGIC = (
     (b"SQLite format 3\x00", "application/vnd.sqlite3"),
 )
 
-# The standard's "binary data byte": control bytes that no text has.
-_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-_WIDE_BOMS = (b"\xfe\xff", b"\xff\xfe")
 _HTML_START = re.compile(
     rb"[\t\n\x0c\r ]*(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|"
     rb"title|b|body|br|p|meta|link|main|article|section|!--)[\t\n\x0c\r >/-]",
@@ -54,7 +53,7 @@ _XHTML_ROOT = re.compile(rb"<html[\t\n\r >]", re.IGNORECASE)
 def classify(data: bytes, content_type: str | None) -> Content:
     """What to convert `data` as. Raises ItemFailed(unsupported_content), naming the type, for what is not text."""
     essence = (content_type or "").partition(";")[0].strip().lower()
-    head = data[:_SNIFF]
+    head = head_as_ascii(data, content_type, _SNIFF)
     for magic, name in _MAGIC:
         if head.startswith(magic):
             raise _unsupported(name, essence)
@@ -62,7 +61,7 @@ def classify(data: bytes, content_type: str | None) -> Content:
         return "html"
     if essence.split("/")[0] in ("image", "audio", "video", "font") and essence != "image/svg+xml":
         raise _unsupported(essence, "")
-    if not head.startswith(_WIDE_BOMS) and _BINARY.search(head):
+    if CONTROLS.search(head):
         raise _unsupported(essence or "binary data without a declared type", "")
     if essence in _JSON or essence.endswith("+json"):
         return "json"

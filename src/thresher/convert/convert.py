@@ -6,8 +6,9 @@ Content coding, type, charset, then the converter for the type. Knows no pipe an
 import re
 
 from thresher.convert import html
+from thresher.convert.charset import to_text
 from thresher.convert.content import classify
-from thresher.convert.decode import decode_body, to_text
+from thresher.convert.decode import decode_body
 from thresher.convert.document import Document, Source
 from thresher.convert.laps import Laps
 from thresher.convert.verdict import NOTHING, Answer, judge
@@ -21,7 +22,7 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None)
     data = decode_body(source.body, source.content_encoding, max_decoded_bytes)
     laps.lap("decompress")
     content = classify(data, source.content_type)
-    text, charset, charset_source = to_text(data, source.content_type)
+    text, charset = to_text(data, source.content_type, content if content in ("html", "xml") else None)
     laps.lap("charset")
     if content == "html":
         page = html.convert(text, source.url, laps)
@@ -30,12 +31,10 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None)
         )
         verdict = judge(answer)
         laps.lap("verdict")
-        return Document(
-            "html", charset, charset_source, page.title, page.markdown, page.text, page.links, page.metadata, verdict
-        )
+        return Document("html", *charset, page.title, page.markdown, page.text, page.links, page.metadata, verdict)
     text = text.replace("\0", "")
     markdown = text if content == "text" else _fenced(text, content)
-    return Document("text", charset, charset_source, None, markdown, text, verdict=None if text.strip() else NOTHING)
+    return Document("text", *charset, None, markdown, text, verdict=None if text.strip() else NOTHING)
 
 
 def _fenced(text: str, language: str) -> str:

@@ -31,13 +31,15 @@ class Source:
 class Document:
     """What is made of a body. No string in it holds a NUL or a lone surrogate, so that PostgreSQL takes each.
 
-    `charset` is the WHATWG name in lower case. `links` are absolute http(s) URLs, unique, in document order.
-    `metadata` holds only what the page declares. `verdict` says what it is if it is not the page.
+    `charset` is the WHATWG name in lower case, `charset_certainty` is between 0 and 1. `links` are absolute http(s)
+    URLs, unique, in document order. `metadata` holds only what the page declares. `verdict` says what it is if it is
+    not the page.
     """
 
     kind: Kind
     charset: str
     charset_source: CharsetSource
+    charset_certainty: float
     title: str | None
     markdown: str
     text: str

@@ -21,7 +21,8 @@ import orjson
 import zstandard
 from isal import isal_zlib
 
-from thresher.convert.decode import decode_body, to_text
+from thresher.convert.charset import decode
+from thresher.convert.decode import decode_body
 from thresher.convert.document import Document, Source
 
 MAGIC = b"THR\x01"
@@ -70,6 +71,7 @@ def _header(source: Source, document: Document, meta: dict[str, Any]) -> dict[st
         "kind": document.kind,
         "charset": document.charset,
         "charset_source": document.charset_source,
+        "charset_certainty": document.charset_certainty,
         "title": document.title,
         "metadata": document.metadata,
         "meta": meta,
@@ -138,7 +140,7 @@ class Frame:
     def html(self, limit: int) -> str:
         """The body as text, decoded as the conversion decoded it. Raises ItemFailed(decompression_bomb) over `limit`."""
         data = decode_body(self.body, self.header.get("content_encoding"), limit)
-        return to_text(data, self.header.get("content_type"))[0]
+        return decode(data, self.header["charset"])
 
     @functools.cached_property
     def _document(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ _TRIES = 2  # a page is given a second child: the first may have died of somethi
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """`facts`: kind, charset, charset_source, title, sizes and the milliseconds of each step. `frame`: see frame.py."""
+    """`facts`: kind, charset, charset_source, charset_certainty, title, sizes and the milliseconds of each step. `frame`: see frame.py."""
 
     facts: dict[str, Any]
     frame: bytes

@@ -37,7 +37,8 @@ class Tools:
 class Attempt:
     """How an attempt went. `frame` is the result, None if `failure` says why there is none.
 
-    `record` is what the item keeps of the attempt: at, code, status, bytes, family, ms by phase, detail, verdict.
+    `record` is what the item keeps of the attempt: at, code, status, bytes, family, ms by phase, detail,
+    charset, charset_source, charset_certainty, verdict.
     `retry_after` is in seconds, where the server asked for a pause.
     """
 
@@ -114,7 +115,8 @@ async def _convert(fetched: Fetched, converter: Converter, at: str) -> tuple[byt
     meta = {"status_code": fetched.status, "redirects": fetched.redirects, "headers": fetched.headers, "fetched_at": at}
     converted = await converter.convert(source, meta)
     ms = {"convert": round((time.monotonic() - begun) * 1000, 1)}
-    return converted.frame, {"ms": ms, "verdict": converted.facts["verdict"]}
+    kept = ("charset", "charset_source", "charset_certainty", "verdict")
+    return converted.frame, {"ms": ms, **{name: converted.facts[name] for name in kept}}
 
 
 def _about(fetched: Fetched) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from thresher.convert.frame import Frame
 from thresher.domain.failure import ItemFailed
 from thresher.storage.items import Item
 
+_KNOWN = ("url", "title", "content_type", "charset", "charset_source", "charset_certainty")
 _HOSTED = ("html", "markdown", "text", "json", "screenshot", "file")
 
 
@@ -67,5 +68,5 @@ def _frame_of_reply(item: Item, retrieve_id: str) -> dict[str, Any]:
 
 def _page_metadata(item: Item, header: Mapping[str, Any]) -> dict[str, Any]:
     """What the page declares of itself, under what is known of its fetch. `url` is the one after redirects."""
-    known = {name: header.get(name) for name in ("url", "title", "content_type", "charset")}
+    known = {name: header.get(name) for name in _KNOWN}
     return {**(header.get("metadata") or {}), **known, "status_code": item.http}
