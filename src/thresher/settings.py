@@ -167,6 +167,11 @@ class Settings(BaseSettings):
     )
     max_redirects: int = Field(10, ge=0, description="Redirects followed in one attempt.")
     max_body_bytes: int = Field(20 * MIB, ge=KIB, description="Bytes of a body as it comes over the wire.")
+    fetch_memory_bytes: int = Field(
+        256 * MIB,
+        ge=1 * MIB,
+        description="Bytes of large bodies (beyond 256 KiB) that a worker process holds at a time, from the fetch to the end of the conversion. One that does not fit waits.",
+    )
     max_decoded_bytes: int = Field(64 * MIB, ge=KIB, description="Bytes of a body after decompression.")
 
     # -- converting

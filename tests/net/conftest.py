@@ -33,19 +33,27 @@ async def make_fetcher() -> AsyncIterator[MakeFetcher]:
             nat64: Sequence[str] = (),
             max_body_bytes: int = 1_000_000,
             max_redirects: int = 5,
+            memory_bytes: int = 64_000_000,
+            limit: int = 16,
         ) -> Fetcher:
             dial = Dial(
                 allow=allow,
                 connect_to=connect_to,
                 extra_ca=extra_ca,
                 connect_timeout=connect_timeout,
-                limit=16,
+                limit=limit,
                 lookup=lookup,
                 proxies={name: ProxyPool.model_validate(pool) for name, pool in (proxies or {}).items()},
                 nat64=nat64,
             )
             return await stack.enter_async_context(
-                Fetcher(dial, user_agent="test/1", max_body_bytes=max_body_bytes, max_redirects=max_redirects)
+                Fetcher(
+                    dial,
+                    user_agent="test/1",
+                    max_body_bytes=max_body_bytes,
+                    max_redirects=max_redirects,
+                    memory_bytes=memory_bytes,
+                )
             )
 
         yield make

@@ -29,6 +29,8 @@ class MakeFetcher(Protocol):
         nat64: Sequence[str] = (),
         max_body_bytes: int = 1_000_000,
         max_redirects: int = 5,
+        memory_bytes: int = 64_000_000,
+        limit: int = 16,
     ) -> Fetcher: ...
 
 

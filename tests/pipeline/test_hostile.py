@@ -17,6 +17,7 @@ from tests.origins import catalogue, tls
 from tests.origins.raw import Exchange, RawOrigin, reply, response
 from tests.origins.script import PAGE, PATIENT, Script
 from tests.origins.stage import Stage
+from tests.support.memory import forget_peak, peak
 
 from thresher.convert.frame import Frame
 from thresher.convert.sandbox import Converter
@@ -126,18 +127,6 @@ async def _hall(database_url: str, tmp_path: Path) -> AsyncIterator[Hall]:
         yield Hall(Tools(fetcher, converter, Robots(fetcher, pool, settings)), cases, neighbour, converter.pid)
 
 
-def _peak(pid: int) -> int:
-    """The most memory that a process has had, in bytes."""
-    status = Path(f"/proc/{pid}/status").read_text("ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
-
-
-def _forget_peak() -> int:
-    """What this process has now, from which its peak is counted again; in bytes."""
-    Path("/proc/self/clear_refs").write_text("5", "ascii")
-    return _peak(psutil.Process().pid)
-
-
 def _open_sockets() -> int:
     return len(psutil.Process().net_connections("tcp"))
 
@@ -153,7 +142,7 @@ def test_every_hostile_origin_ends_with_its_code_and_harms_nobody(database_url: 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(str(context)))
         sockets = _open_sockets()
-        start = _forget_peak()
+        start = forget_peak()
         async with _hall(database_url, tmp_path) as hall:
             slow = [case for case in hall.cases if case[0].timeout < PATIENT]
             others = [case for case in hall.cases if case[0].timeout == PATIENT]
@@ -162,8 +151,8 @@ def test_every_hostile_origin_ends_with_its_code_and_harms_nobody(database_url: 
                     problems.extend(wrong)
             problems.extend(await hall.all_connections_at_once())
             assert hall.tools.converter.pid == hall.child  # no script needed another
-            assert _peak(psutil.Process().pid) - start < OWN_MEMORY
-            assert _peak(hall.child) < CHILD_MEMORY
+            assert peak() - start < OWN_MEMORY
+            assert peak(hall.child) < CHILD_MEMORY
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert _open_sockets() == sockets
         gc.collect()

@@ -22,6 +22,7 @@ from thresher.settings import ProxyPool, Settings
 # A response's header lines: real pages send cookies and policies beyond aiohttp's 8 KiB; past this it is an attack.
 MAX_HEADER_LINE = 64 * 1024
 MAX_HEADERS = 512
+READ_AHEAD = 64 * 1024  # bytes of a body that nobody has read yet; twice as many stop the reading from the socket
 
 
 class Dial:
@@ -91,6 +92,7 @@ class Dial:
             auto_decompress=False,
             trust_env=False,
             timeout=ClientTimeout(total=None, connect=self.connect_timeout, ceil_threshold=3600),
+            read_bufsize=READ_AHEAD,
             max_line_size=MAX_HEADER_LINE,
             max_field_size=MAX_HEADER_LINE,
             max_headers=MAX_HEADERS,

@@ -17,6 +17,7 @@ from aiohttp import ClientConnectionError, ClientResponse, ClientSession
 
 from thresher.domain import url as urls
 from thresher.domain.failure import FailureCode, ItemFailed
+from thresher.net.budget import Budget, Lease
 from thresher.net.connector import passage
 from thresher.net.dial import Dial
 from thresher.net.errors import NETWORK_ERRORS, failure_of
@@ -37,18 +38,29 @@ Vet = Callable[[urls.Url], Awaitable[None]]
 # A redirect's body is read only to keep the connection, which a new one costs more than this much of.
 _DRAIN_BYTES, _DRAIN_SECONDS = 16 * 1024, 1.0
 
+MIB = 2**20
+SMALL = 256 * 1024  # bytes of a body that come without a reservation: almost all pages
+
 
 class Fetcher:
     """An async context manager that owns one session, and the dial it is given. Safe for concurrent fetches."""
 
     def __init__(
-        self, dial: Dial, *, user_agent: str, max_body_bytes: int, max_redirects: int, max_url_bytes: int = 8192
+        self,
+        dial: Dial,
+        *,
+        user_agent: str,
+        max_body_bytes: int,
+        max_redirects: int,
+        max_url_bytes: int = 8192,
+        memory_bytes: int = 256 * MIB,
     ) -> None:
         self._dial = dial
         self._headers = {"User-Agent": user_agent, "Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING}
         self._max_body_bytes = max_body_bytes
         self._max_redirects = max_redirects
         self._max_url_bytes = max_url_bytes
+        self._budget = Budget(memory_bytes)
         self._open_session: ClientSession | None = None
 
     @classmethod
@@ -60,6 +72,7 @@ class Fetcher:
             max_body_bytes=settings.max_body_bytes,
             max_redirects=settings.max_redirects,
             max_url_bytes=settings.max_url_bytes,
+            memory_bytes=settings.fetch_memory_bytes,
         )
 
     async def __aenter__(self) -> Self:
@@ -73,19 +86,32 @@ class Fetcher:
             await self._open_session.close()
         self._dial.close()
 
+    def lease(self) -> Lease:
+        """Room for one body, to be given to `fetch` and held for as long as the body is."""
+        return self._budget.lease()
+
     async def fetch(
-        self, url: urls.Url, *, timeout: float, headers: Mapping[str, str] = _NO_HEADERS, vet: Vet | None = None
+        self,
+        url: urls.Url,
+        *,
+        timeout: float,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        vet: Vet | None = None,
+        lease: Lease | None = None,
     ) -> Fetched:
         """GET `url` and what it redirects to, all within `timeout` seconds.
 
         `headers` are sent too; Authorization and Cookie only as long as redirects stay on the first origin.
         `vet` is asked before a redirect is followed, and refuses it by raising ItemFailed. Raises FetchFailed
-        when there is no whole response; an HTTP error status is a response.
+        when there is no whole response; an HTTP error status is a response. A large body waits for room in `lease`;
+        without one, it is counted only while it comes.
         """
         attempt = Attempt(url)
+        own = self.lease()
         try:
-            async with asyncio.timeout(timeout) as deadline:
-                return await self._follow(attempt, dict(headers), vet)
+            with own:
+                async with asyncio.timeout(timeout) as deadline:
+                    return await self._follow(attempt, dict(headers), vet, lease or own)
         except ItemFailed as failed:
             raise FetchFailed(failed, attempt) from None
         except NETWORK_ERRORS as error:
@@ -93,14 +119,14 @@ class Fetcher:
                 raise FetchFailed(_out_of_time(attempt, timeout), attempt) from None
             raise FetchFailed(failure_of(error, attempt), attempt) from error
 
-    async def _follow(self, attempt: Attempt, headers: dict[str, str], vet: Vet | None) -> Fetched:
+    async def _follow(self, attempt: Attempt, headers: dict[str, str], vet: Vet | None, lease: Lease) -> Fetched:
         while True:
             response = await self._request(attempt, headers)
             try:
                 _check(response)
                 location = response.headers.get("Location") if response.status in _REDIRECTS else None
                 if not location:
-                    body = await self._body(response, attempt)
+                    body = await self._body(response, attempt, lease)
                     response.release()
                     return attempt.fetched(response, body)
                 await _drain(response)
@@ -148,8 +174,9 @@ class Fetcher:
         attempt.redirects.append(attempt.url.href)
         attempt.url = target
 
-    async def _body(self, response: ClientResponse, attempt: Attempt) -> bytes:
-        if (response.content_length or 0) > self._max_body_bytes:
+    async def _body(self, response: ClientResponse, attempt: Attempt, lease: Lease) -> bytes:
+        length = response.content_length
+        if (length or 0) > self._max_body_bytes:
             raise self._too_large()
         content = response.content
         first = await content.readany()
@@ -160,7 +187,12 @@ class Fetcher:
         buffer.write(first)
         while attempt.received <= self._max_body_bytes:
             if content.at_eof():
+                lease.shrink(attempt.received)
                 return buffer.getvalue()
+            if attempt.received > SMALL and not lease.held:
+                attempt.waiting = True  # nothing is read meanwhile, and so TCP holds the server up
+                await lease.take(length or self._max_body_bytes)
+                attempt.waiting = False
             attempt.received += buffer.write(await content.readany())
         raise self._too_large()
 
@@ -217,7 +249,7 @@ def _location(value: str) -> str:
 
 def _out_of_time(attempt: Attempt, timeout: float) -> ItemFailed:
     if attempt.status is not None:
-        phase = attempt.progress()
+        phase = f"{'waiting for memory, ' if attempt.waiting else ''}{attempt.progress()}"
     elif attempt.way.connected:
         phase = "the server had not answered"
     elif attempt.way.dialled:

@@ -72,6 +72,7 @@ class Attempt:
     status: int | None = None  # of the current hop
     expected: int | None = None  # bytes, of the current hop's body, where the server said so
     received: int = 0  # bytes, of the current hop's body
+    waiting: bool = False  # for room to read the body into
     started: float = field(default_factory=perf_counter)
     first_byte: float | None = None
     dns: float = 0.0  # of the hops before

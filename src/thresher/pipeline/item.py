@@ -55,10 +55,11 @@ async def attempt(url: Url, tools: Tools, timeout: float, choices: Choices) -> A
     record: dict[str, Any] = {"at": at}
     fetched: Fetched | None = None
     retry_after = None
+    lease = tools.fetcher.lease()
     try:
         await _ask_robots(url, tools.robots, timeout)
         left = max(timeout - (time.monotonic() - begun), 0.001)
-        fetched = await tools.fetcher.fetch(url, timeout=left, vet=tools.robots.check)
+        fetched = await tools.fetcher.fetch(url, timeout=left, vet=tools.robots.check, lease=lease)
         record |= _about(fetched)
         retry_after = parse_retry_after(fetched.headers.get("retry-after"))
         try:
@@ -80,6 +81,8 @@ async def attempt(url: Url, tools: Tools, timeout: float, choices: Choices) -> A
             }
         record |= {"code": failed.failure.code, "detail": failed.failure.detail, "seconds": _since(begun)}
         return Attempt(_clean(record), record.get("status"), failed.failure, None, retry_after)
+    finally:
+        lease.shrink(0)  # not before the body is converted: bodies that wait for the converter count too
     record |= {"code": "ok", "seconds": _since(begun)}
     return Attempt(_clean(record), fetched.status, None, frame, retry_after)
 
