@@ -7,15 +7,12 @@ import functools
 import hashlib
 import ipaddress
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
 import ada_url
-import tldextract
 
 BUCKETS = 1024  # politeness buckets; at most one running shard in each, so at most this many shards run at once
-
-# The snapshot of the public suffix list in the package; nothing is downloaded.
-_suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=False)
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -104,7 +101,18 @@ def site(host: str) -> str:
     """The registrable domain of a host; an address, or a name without one, is its own site."""
     if is_address(host):
         return host
-    return _suffixes(host).top_domain_under_public_suffix or host
+    return str(_suffixes()(host).top_domain_under_public_suffix) or host
+
+
+@functools.cache
+def _suffixes() -> Any:
+    """The snapshot of the public suffix list in the package; nothing is downloaded.
+
+    Imported here: it takes a fifth of a command's start, and most commands never ask.
+    """
+    import tldextract
+
+    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=False)
 
 
 @functools.lru_cache(maxsize=65_536)
