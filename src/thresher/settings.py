@@ -178,6 +178,9 @@ class Settings(BaseSettings):
     convert_timeout: float = Field(
         20.0, gt=0, description="Seconds for converting one page, after which the converter child is replaced."
     )
+    convert_cpu_seconds: float = Field(
+        15.0, gt=0, description="Seconds of processor time for converting one page: on a busy machine fewer than pass."
+    )
     convert_memory_bytes: int = Field(
         1 * GIB,
         ge=256 * MIB,

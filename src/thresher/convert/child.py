@@ -1,17 +1,21 @@
-"""The converter child: `python -m thresher.convert.child PARENT_PID MEMORY DECODED OUTPUT` (the last three in bytes).
+"""The converter child: `python -m thresher.convert.child PARENT_PID CPU MEMORY DECODED OUTPUT` (seconds, then bytes).
 
 Reads conversions from standard input and answers on standard output, one after the other, until the input ends or
-the parent dies. Whatever it meets costs at most this process. Its first message, {"ready": true}, says that it serves.
+the parent dies. Whatever it meets costs at most this process. Its first message, {"ready": true, "missing": [...]},
+says that it serves, and which means of confinement (confine.py) there are not.
 """
 
+import contextlib
 import ctypes
 import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from thresher.convert import wire
+from thresher.convert.confine import confine
 from thresher.convert.convert import convert
 from thresher.convert.document import Source
 from thresher.convert.frame import encode
@@ -19,22 +23,46 @@ from thresher.convert.laps import Laps
 from thresher.domain.failure import FailureCode, ItemFailed
 
 _PR_SET_PDEATHSIG = 1
+_STOUT = 4  # a child that has grown by a fourth of its limit is replaced
+_KIB = 1024 if sys.platform == "linux" else 1  # the unit of ru_maxrss
 
 
 def main(arguments: list[str]) -> int:
     """Serve until the input ends. Returns the exit status."""
-    parent, memory, decoded, output = map(int, arguments)
+    parent, (memory, decoded, output) = int(arguments[0]), map(int, arguments[2:])
+    requests, answers = prepare(parent, memory)
+    slim = _peak()
+    while (message := wire.read(requests)) is not None:
+        with _processor_time(float(arguments[1])):
+            header, frame = _answer(*message, decoded, output)
+        # A page that took much has left a heap full of holes: a new process costs less than to keep it.
+        header["last"] = header.get("last", False) or _peak() - slim > memory // _STOUT
+        _send(answers, header, frame)
+        if header["last"]:
+            return 0
+    return 0
+
+
+def prepare(parent: int, memory: int) -> tuple[BinaryIO, BinaryIO]:
+    """All that is done before the first page. Returns where requests come from and where answers go."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     _die_with(parent)
     requests, answers = _take_over_stdio()
-    _limit_memory(memory)
-    _send(answers, {"ready": True})
-    while (message := wire.read(requests)) is not None:
-        header, frame = _answer(*message, decoded, output)
-        _send(answers, header, frame)
-        if header.get("last"):
-            return 0
-    return 0
+    _send(answers, {"ready": True, "missing": confine(memory)})
+    return requests, answers
+
+
+@contextlib.contextmanager
+def _processor_time(seconds: float) -> Iterator[None]:
+    """Die of SIGPROF when the block has used more, with all threads together, be it in code that no exception reaches."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    yield
+    signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _peak() -> int:
+    """The most memory that this process has had, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
 
 
 def _answer(header: dict[str, Any], body: bytes, decoded: int, output: int) -> tuple[dict[str, Any], bytes]:
@@ -95,21 +123,6 @@ def _take_over_stdio() -> tuple[BinaryIO, BinaryIO]:
     os.close(null)
     os.dup2(2, 1)
     return requests, answers
-
-
-def _limit_memory(extra: int) -> None:
-    """Cap the address space at what is used now plus `extra` bytes, and leave no core dumps of other people's pages."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    try:
-        with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - no need for pathlib in a process this small
-            pages = int(statm.read().split()[0])
-    except OSError:
-        return  # not Linux: RLIMIT_AS has no usable meaning there
-    limit = pages * resource.getpagesize() + extra
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    if hard != resource.RLIM_INFINITY:
-        limit = min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _die_with(parent: int) -> None:

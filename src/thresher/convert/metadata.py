@@ -12,6 +12,7 @@ from turbohtml import Document
 from thresher.convert.links import Resolver
 
 _MAX_VALUE = 10_000  # characters of one value; a description is never longer
+_MAX_OPENGRAPH = 100  # properties; honest pages have ten
 _MAX_JSON_LD = 262_144  # characters of one JSON-LD block that is read
 
 # Where each property is looked for, in order of trust. Names as in `name`, `property` or `itemprop`.
@@ -69,7 +70,7 @@ def _meta_elements(document: Document) -> tuple[dict[str, str], dict[str, str]]:
             continue
         name = name.strip().lower().replace("\0", "")[:100]
         named.setdefault(name, value)
-        if name.startswith("og:"):
+        if name.startswith("og:") and len(opengraph) < _MAX_OPENGRAPH:
             opengraph.setdefault(name[3:], value)
     return named, opengraph
 

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import orjson
@@ -18,12 +19,28 @@ from thresher.convert import wire
 _READY_SECONDS = 60.0  # importing takes 0.2 s; a machine under heavy load may take long
 _EXIT_SECONDS = 5.0  # for a child that has closed its end
 _BUFFER = 2**20  # bytes of an answer that are read ahead
+_MAX_HEADER = 2**20  # bytes; it has a title and a few numbers
+PROGRAM: tuple[str, ...] = ("-P", "-m", "thresher.convert.child")
 # What a child needs to start. The rest of the environment holds the database's password and other people's keys.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV")
 
 
 class ChildDied(Exception):
-    """The child ended in the middle; the message says by what."""
+    """The child ended in the middle, or said what no child says; the message says which. `signal`: what killed it."""
+
+    def __init__(self, message: str, signal: int | None = None) -> None:
+        super().__init__(message)
+        self.signal = signal
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one child: processor seconds for a page, bytes beyond its start, of a decoded body, of what is made of it."""
+
+    cpu_seconds: float
+    memory_bytes: int
+    max_decoded_bytes: int
+    max_output_bytes: int
 
 
 class SpawnFailed(RuntimeError):
@@ -39,15 +56,15 @@ class Child:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self.missing: tuple[str, ...] = ()  # what it cannot be confined by, on this kernel
 
     @classmethod
-    async def spawn(cls, memory_bytes: int, max_decoded_bytes: int, max_output_bytes: int) -> "Child":
+    async def spawn(cls, limits: Limits) -> "Child":
         """Start a child and wait until it serves. Raises SpawnFailed."""
         ours, theirs = socket.socketpair()
-        limits = (os.getpid(), memory_bytes, max_decoded_bytes, max_output_bytes)
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "thresher.convert.child", *map(str, limits)),
+                *(sys.executable, *PROGRAM, str(os.getpid()), *map(str, astuple(limits))),
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
@@ -61,7 +78,8 @@ class Child:
         child = cls(process, reader, writer)
         try:
             async with asyncio.timeout(_READY_SECONDS):
-                await child.receive()
+                header, _ = await child.receive(0)
+                child.missing = tuple(header.get("missing", ()))
         except (ChildDied, TimeoutError) as error:
             await child.kill()
             raise SpawnFailed(f"the converter did not start: {error or 'no answer'}") from error
@@ -84,14 +102,18 @@ class Child:
         for buffer in wire.pack(header, body):
             self._writer.write(buffer)
 
-    async def receive(self) -> tuple[dict[str, Any], bytes]:
-        """The next answer. Raises ChildDied."""
+    async def receive(self, most: int) -> tuple[dict[str, Any], bytes]:
+        """The next answer, with a body of at most so many bytes. Raises ChildDied."""
         try:
             head, body = wire.PREFIX.unpack(await self._reader.readexactly(wire.PREFIX.size))
-            header: dict[str, Any] = orjson.loads(await self._reader.readexactly(head))
+            if head > _MAX_HEADER or body > most:
+                raise ChildDied("an answer longer than any it may give")
+            header = orjson.loads(await self._reader.readexactly(head))
+            if not isinstance(header, dict):
+                raise ChildDied("a garbled answer")
             return header, await self._reader.readexactly(body)
         except (asyncio.IncompleteReadError, ConnectionError):
-            raise ChildDied(await self._end()) from None
+            raise await self._death() from None
         except ValueError:
             raise ChildDied("a garbled answer") from None
 
@@ -109,13 +131,13 @@ class Child:
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
 
-    async def _end(self) -> str:
+    async def _death(self) -> ChildDied:
         status = await self._exit()
         if status >= 0:
-            return f"exit status {status}"
+            return ChildDied(f"exit status {status}")
         with contextlib.suppress(ValueError):
-            return f"signal {-status} ({signal.Signals(-status).name})"
-        return f"signal {-status}"
+            return ChildDied(f"signal {-status} ({signal.Signals(-status).name})", -status)
+        return ChildDied(f"signal {-status}", -status)
 
     async def _exit(self) -> int:
         """The exit status of a child that is about to end, or else is made to.

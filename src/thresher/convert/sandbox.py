@@ -5,17 +5,19 @@ while one is computed, so that the child never waits. Knows nothing of where bod
 """
 
 import asyncio
+import signal
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
 from thresher.convert.document import Source
-from thresher.convert.process import Child, ChildDied, SpawnFailed
+from thresher.convert.process import Child, ChildDied, Limits, SpawnFailed
 from thresher.domain.failure import FailureCode, ItemFailed
 
 _DEPTH = 2  # requests at the child: the one computed, and the next
 _SPAWNS = 3  # tries to start a child before the machine is given up
 _TRIES = 2  # a page is given a second child: the first may have died of something else
+_SLACK = 2**24  # bytes of an answer besides the body and the document: metadata, at worst a hundred long values
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,21 @@ class _Job:
 class Converter:
     """Converts one page at a time in a child process. Belongs to one event loop.
 
-    `timeout` is in seconds for one page, from the moment the child can begin with it; the rest are bytes.
+    `timeout` is in seconds for one page, from the moment the child can begin with it; `cpu_seconds` are those of
+    the processor, as many unless told; the rest are bytes.
     """
 
-    def __init__(self, *, timeout: float, memory_bytes: int, max_decoded_bytes: int, max_output_bytes: int) -> None:
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        memory_bytes: int,
+        max_decoded_bytes: int,
+        max_output_bytes: int,
+        cpu_seconds: float | None = None,
+    ) -> None:
         self._timeout = timeout
-        self._limits = (memory_bytes, max_decoded_bytes, max_output_bytes)
+        self._limits = Limits(cpu_seconds or timeout, memory_bytes, max_decoded_bytes, max_output_bytes)
         self._child: Child | None = None
         self._runner: asyncio.Task[None] | None = None
         self._queue: deque[_Job] = deque()
@@ -55,18 +66,23 @@ class Converter:
         """The process id of the child, if one lives."""
         return self._child.pid if self._child else None
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What this kernel lacks to confine the child by: "seccomp", "landlock", "memory"."""
+        return self._child.missing if self._child else ()
+
     async def start(self) -> None:
         """Start the child. Raises SpawnFailed where none can be started."""
         if self._runner is not None or self._closed:
             raise RuntimeError("a converter is started once")
-        self._child = await Child.spawn(*self._limits)
+        self._child = await Child.spawn(self._limits)
         self._runner = asyncio.create_task(self._run(), name="converter")
 
     async def convert(self, source: Source, meta: dict[str, Any] | None = None) -> Converted:
         """Convert `source`; `meta` (JSON values) goes into the frame's header.
 
-        Raises ItemFailed with the child's code; `conversion_limit` over time, memory or output; `conversion_failed`
-        if two children died of it. Raises SpawnFailed if no child can be started, RuntimeError if not running.
+        Raises ItemFailed with the child's code; `conversion_limit` over time, processor time, memory or output;
+        `conversion_failed` if two children died of it. Raises SpawnFailed if no child can be started, RuntimeError if not running.
         """
         if self._closed or self._runner is None or self._runner.done():
             raise RuntimeError("the converter is not running")
@@ -130,21 +146,31 @@ class Converter:
         job = self._sent[0]
         try:
             async with asyncio.timeout(self._timeout):
-                header, frame = await child.receive()
+                most = len(job.source.body) + self._limits.max_output_bytes + _SLACK
+                header, frame = await child.receive(most)
+                last = header.pop("last", False)
+                outcome = _outcome(header, frame)
         except TimeoutError:
             _fail(job, ItemFailed(FailureCode.CONVERSION_LIMIT, f"time: not done after {self._timeout:g} s"))
             await self._take_back()
         except ChildDied as death:
-            job.deaths.append(str(death))
-            if len(job.deaths) >= _TRIES:
-                detail = f"the converter died twice of this page: {', then '.join(job.deaths)}"
-                _fail(job, ItemFailed(FailureCode.CONVERSION_FAILED, detail))
+            self._count_death(job, death)
             await self._take_back()
         else:
             self._sent.popleft()
-            _settle(job, header, frame)
-            if header.get("last"):
+            _settle(job, outcome)
+            if last:
                 await self._take_back()
+
+    def _count_death(self, job: _Job, death: ChildDied) -> None:
+        """The processor's time is up once and for all; of anything else the page must have been the cause twice."""
+        if death.signal == signal.SIGPROF:
+            detail = f"cpu: not done after {self._limits.cpu_seconds:g} s of processor time"
+            _fail(job, ItemFailed(FailureCode.CONVERSION_LIMIT, detail))
+        job.deaths.append(str(death))
+        if len(job.deaths) >= _TRIES:
+            detail = f"the converter died twice of this page: {', then '.join(job.deaths)}"
+            _fail(job, ItemFailed(FailureCode.CONVERSION_FAILED, detail))
 
     async def _take_back(self) -> None:
         """Give up the child; what it had waits for the next one at the head of the queue (settled jobs are skipped)."""
@@ -156,7 +182,7 @@ class Converter:
         await self._drop_child()
         for attempt in range(1, _SPAWNS + 1):
             try:
-                self._child = await Child.spawn(*self._limits)
+                self._child = await Child.spawn(self._limits)
             except SpawnFailed as error:
                 if attempt < _SPAWNS and not self._closed:
                     continue  # something killed it while it started; that need not happen twice
@@ -171,13 +197,21 @@ class Converter:
             await child.kill()
 
 
-def _settle(job: _Job, header: dict[str, Any], frame: bytes) -> None:
-    if job.done.done():
-        return
-    if header.pop("ok"):
-        job.done.set_result(Converted(header, frame))
-    else:
-        job.done.set_exception(ItemFailed(FailureCode(header["code"]), header["detail"]))
+def _outcome(header: dict[str, Any], frame: bytes) -> Converted | ItemFailed:
+    """What an answer says. Raises ChildDied if it is none: what a page has got hold of may say anything."""
+    try:
+        if header.pop("ok"):
+            return Converted(header, frame)
+        return ItemFailed(FailureCode(header["code"]), str(header["detail"]))
+    except (KeyError, ValueError):
+        raise ChildDied("a garbled answer") from None
+
+
+def _settle(job: _Job, outcome: Converted | ItemFailed) -> None:
+    if isinstance(outcome, ItemFailed):
+        _fail(job, outcome)
+    elif not job.done.done():
+        job.done.set_result(outcome)
 
 
 def _fail(job: _Job, error: Exception) -> None:

@@ -159,12 +159,15 @@ async def _tools(
     """Everything that an attempt and a settle need, opened and closed together. `leave` ends the process in good order."""
     converter = Converter(
         timeout=settings.convert_timeout,
+        cpu_seconds=settings.convert_cpu_seconds,
         memory_bytes=settings.convert_memory_bytes,
         max_decoded_bytes=settings.max_decoded_bytes,
         max_output_bytes=settings.max_output_bytes,
     )
     settler = Settler(pool, store, settings)
     await converter.start()
+    if converter.missing:
+        log.warning("this kernel does not confine converters by: %s", ", ".join(converter.missing))
     try:
         async with Fetcher.from_settings(settings) as fetcher:
             tools = pipeline.Tools(fetcher, converter, Robots(fetcher, pool, settings))

@@ -85,6 +85,7 @@ async def converter(settings: Settings) -> Finding:
     """The converter, by converting a page in a child process as workers do."""
     child = Converter(
         timeout=settings.convert_timeout,
+        cpu_seconds=settings.convert_cpu_seconds,
         memory_bytes=settings.convert_memory_bytes,
         max_decoded_bytes=settings.max_decoded_bytes,
         max_output_bytes=settings.max_output_bytes,
@@ -93,13 +94,19 @@ async def converter(settings: Settings) -> Finding:
     try:
         await child.start()
         made = await child.convert(Source("https://example.com/", PAGE, "text/html"))
+        missing_here = ", ".join(child.missing)
     except (SpawnFailed, ItemFailed) as error:
         return missing(f"a page could not be converted: {error}", remedy)
     finally:
         await child.close()
     if made.facts["title"] != "Well":
         return missing(f"a page came out wrong: {made.facts}", remedy)
-    return ok("a page was converted in a child process")
+    if missing_here:
+        return warning(
+            f"a page was converted, but this kernel does not confine the child by: {missing_here}",
+            "Use Linux 5.13 or later, and let containers call seccomp and Landlock.",
+        )
+    return ok("a page was converted in a child process without network, files to write and other programs")
 
 
 async def names(settings: Settings) -> Finding:
