@@ -62,38 +62,6 @@ async def test_an_open_batch_that_nobody_starts_is_ended_by_its_deadline_and_sen
     assert [path for _, path in origin.asked] == ["/page/2"]
 
 
-async def test_every_failure_has_its_code_and_the_batch_ends(cluster: Cluster, origin: Origin, pool: Pool) -> None:
-    origin.robots["strict.example"] = "User-agent: *\nDisallow: /page/"
-    urls = [
-        "http://a.example/page/ok",
-        "http://a.example/status/404/x",
-        "http://a.example/status/500/x",
-        "http://a.example/binary/x",
-        "http://a.example/redirect/3/x",
-        "http://a.example/redirect/30/x",
-        "http://strict.example/page/x",
-        "http://10.0.0.1:8099/page/x",
-        "https://a.example:444/page/x",
-    ]
-    await cluster.start(1, THRESHER_RETRIES="0")
-    batch = await until_done(pool, await submit(pool, urls))
-    await check_done(pool, batch)
-    async with pool.acquire() as connection:
-        rows = await connection.fetch("SELECT ref, failure, http FROM item WHERE batch_id = $1 ORDER BY ord", batch.id)
-    assert [(row["failure"], row["http"]) for row in rows] == [
-        (None, 200),
-        ("http_4xx", 404),
-        ("http_5xx", 500),
-        ("unsupported_content", 200),
-        (None, 200),
-        ("too_many_redirects", 302),
-        ("robots_disallowed", None),
-        ("blocked_address", None),
-        ("dns_not_found", None),
-    ]
-    assert batch.outcome == "partial"
-
-
 async def test_a_failure_that_passes_is_retried_and_every_attempt_is_kept(
     cluster: Cluster, origin: Origin, pool: Pool
 ) -> None:

@@ -55,7 +55,7 @@ class FailureKind:
 
 FAILURES: dict[FailureCode, FailureKind] = {
     FailureCode.INVALID_URL: FailureKind(
-        "A redirect led to something that is not an http or https URL.",
+        "A redirect led to something that is no http or https URL, or to one that cannot be requested; the detail says why.",
         False,
         "Check where the page redirects to; Thresher fetches http and https only.",
     ),
@@ -102,12 +102,12 @@ FAILURES: dict[FailureCode, FailureKind] = {
     FailureCode.TIMEOUT: FailureKind(
         "The response did not finish within the attempt's time limit.",
         True,
-        "Try again later, or raise THRESHER_ATTEMPT_TIMEOUT.",
+        "Try again later, or raise THRESHER_ATTEMPT_TIMEOUT; where the detail speaks of memory, THRESHER_FETCH_MEMORY_BYTES.",
     ),
     FailureCode.MALFORMED_RESPONSE: FailureKind(
-        "The server's answer was not valid HTTP, or ended before it was complete.",
+        "The server's answer was not valid HTTP, or ended before it was complete; the detail says which.",
         True,
-        "Try again later; if it stays, the server is broken.",
+        "Try again later; if it stays, the server is broken, and the detail says what to tell its owner.",
     ),
     FailureCode.TOO_MANY_REDIRECTS: FailureKind(
         "The page redirected more often than the limit.",
@@ -127,7 +127,7 @@ FAILURES: dict[FailureCode, FailureKind] = {
     FailureCode.BAD_ENCODING: FailureKind(
         "The body is not in the content encoding that the server declared.",
         False,
-        "The server is broken for this page; nothing to do on this side.",
+        "Leave the page out, or tell the site's owner: the server is broken for this page.",
     ),
     FailureCode.RATE_LIMITED: FailureKind(
         "The site asked for fewer requests (429, or 503 with Retry-After).",
@@ -135,7 +135,7 @@ FAILURES: dict[FailureCode, FailureKind] = {
         "Retry later, with fewer pages of this host at a time.",
     ),
     FailureCode.HTTP_4XX: FailureKind(
-        "The server answered with a client error; http_status says which.",
+        "The server answered with a client error, or with a redirect that leads nowhere; http_status says which.",
         False,
         "Check the URL: 404 and 410 mean that the page is gone, 401 and 403 that it is not public.",
     ),
@@ -152,7 +152,7 @@ FAILURES: dict[FailureCode, FailureKind] = {
     FailureCode.LOGIN_REQUIRED: FailureKind(
         "The site answered with a login form instead of the page; the detail has the evidence.",
         False,
-        "The page is not public; on_blocked=keep keeps such answers.",
+        "Leave it out: the page is not public. on_blocked=keep keeps such answers.",
     ),
     FailureCode.SOFT_404: FailureKind(
         "The site answered with a page that says there is no such page, under a status of success.",
@@ -162,7 +162,7 @@ FAILURES: dict[FailureCode, FailureKind] = {
     FailureCode.EMPTY_PAGE: FailureKind(
         "The answer has nothing that a reader would see.",
         False,
-        "The page may be made by scripts, which are not run; on_blocked=keep keeps such answers.",
+        "Open it in a browser: it may be made by scripts, which are not run. on_blocked=keep keeps such answers.",
     ),
     FailureCode.UNSUPPORTED_CONTENT: FailureKind(
         "The content is of a type that Thresher does not convert; the detail names it.",
