@@ -158,6 +158,16 @@ class Settings(BaseSettings):
     connections_per_host: int = Field(
         4, ge=1, le=64, description="Requests under way at one host in the whole cluster."
     )
+    requests_per_second_per_host: float = Field(
+        0.0,
+        ge=0,
+        description="Requests begun in a second at one host in the whole cluster; 0: as many as the host answers. A slower `Crawl-delay` in its robots.txt counts in any case.",
+    )
+    max_crawl_delay: float = Field(
+        30.0,
+        ge=0,
+        description="Seconds between two requests that a robots.txt may ask for with `Crawl-delay`; a longer delay is cut to it, for most of these are mistakes. 0 takes no notice of them.",
+    )
     fetches_per_worker: int = Field(128, ge=1, description="Requests under way in one worker process.")
     connect_timeout: float = Field(10.0, gt=0, description="Seconds to resolve, connect and shake hands, per hop.")
     attempt_timeout: float = Field(

@@ -3,10 +3,11 @@
 from typing import Any
 
 from thresher.domain.choices import Choices
-from thresher.domain.url import Url
+from thresher.domain.way import Way
 from thresher.engine import worker
 from thresher.engine.shard import ShardRun
 from thresher.pipeline import item
+from thresher.pipeline.gate import MayBegin
 from thresher.settings import Settings
 
 _attempt = item.attempt
@@ -14,10 +15,12 @@ _conclude = ShardRun._conclude
 _slips = 1
 
 
-async def attempt(target: Url, tools: item.Tools, timeout: float, choices: Choices) -> item.Attempt:
-    if target.path.endswith("/bug"):
+async def attempt(
+    target: Way, tools: item.Tools, timeout: float, choices: Choices, may_begin: MayBegin
+) -> item.Attempt:
+    if target.url.path.endswith("/bug"):
         raise ZeroDivisionError("a bug at this page")
-    return await _attempt(target, tools, timeout, choices)
+    return await _attempt(target, tools, timeout, choices, may_begin)
 
 
 def conclude(self: ShardRun, about: Any, *rest: Any) -> None:

@@ -3,18 +3,21 @@
 import os
 
 from thresher.domain.choices import Choices
-from thresher.domain.url import Url
+from thresher.domain.way import Way
 from thresher.engine import worker
 from thresher.pipeline import item
+from thresher.pipeline.gate import MayBegin
 from thresher.settings import Settings
 
 _attempt = item.attempt
 
 
-async def attempt(target: Url, tools: item.Tools, timeout: float, choices: Choices) -> item.Attempt:
-    if target.path.endswith("/poison"):
+async def attempt(
+    target: Way, tools: item.Tools, timeout: float, choices: Choices, may_begin: MayBegin
+) -> item.Attempt:
+    if target.url.path.endswith("/poison"):
         os._exit(9)
-    return await _attempt(target, tools, timeout, choices)
+    return await _attempt(target, tools, timeout, choices, may_begin)
 
 
 if __name__ == "__main__":

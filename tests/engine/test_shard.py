@@ -2,20 +2,23 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.storage import kit
 
-from thresher.domain import url
 from thresher.domain.choices import Choices
 from thresher.domain.failure import Failure, FailureCode
+from thresher.domain.way import Way
 from thresher.engine.lease import Lease
 from thresher.engine.settler import Settler
 from thresher.engine.shard import Engine, ShardRun
+from thresher.pipeline.gate import MayBegin
 from thresher.pipeline.item import Attempt
 from thresher.settings import Settings
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection, Pool
+from thresher.storage.hosts import Note
 
 
 async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
@@ -24,13 +27,14 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
     settings = Settings(data_dir=tmp_path)
     busy = asyncio.Event()
 
-    async def attempt(target: url.Url, timeout: float, choices: Choices) -> Attempt:
-        if target.host == "host1.example":
+    async def attempt(target: Way, timeout: float, choices: Choices, may_begin: MayBegin) -> Attempt:
+        await may_begin(None)
+        if target.url.host == "host1.example":
             return Attempt({"code": "rate_limited"}, 429, Failure(FailureCode.RATE_LIMITED, "429"), retry_after=1.0)
         await busy.wait()
         return Attempt({"code": "ok"}, 200, frame=b"frame")
 
-    async def pause(host: str, seconds: float) -> None:
+    async def note(bucket: int, notes: Sequence[Note]) -> None:
         asyncio.get_running_loop().call_later(0.05, busy.set)
         raise ConnectionRefusedError("the database is away")
 
@@ -38,7 +42,7 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
     await connection.execute("UPDATE shard SET ords = '{0,1}' WHERE id = (SELECT min(id) FROM shard)")
     claim = await kit.claim_next(connection)
     settler = Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings)
-    engine = Engine(settings, settler, attempt, pause, asyncio.Semaphore(8))
+    engine = Engine(settings, settler, attempt, note, asyncio.Semaphore(8))
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
     (rest,) = await ShardRun(claim, lease, engine, {}).run()

@@ -3,12 +3,14 @@
 import asyncio
 from typing import Any, Protocol
 
-import pytest
 from tests.origins.raw import Exchange, RawOrigin, Responder
 
-from thresher.domain.failure import Failure, ItemFailed
+from thresher.domain.choices import Choices
+from thresher.domain.failure import Failure, FailureCode
 from thresher.domain.url import parse
+from thresher.domain.way import way
 from thresher.net.fetch import Fetcher
+from thresher.pipeline.item import Attempt, Tools, attempt
 from thresher.pipeline.robots import Robots
 from thresher.settings import Settings
 
@@ -23,20 +25,27 @@ class MakeRobots(Protocol):
 
 async def allowed(robots: Robots, url: str) -> bool:
     """Whether a URL may be fetched; a robots.txt that cannot be had fails the test."""
-    try:
-        await robots.check(parse(url))
-    except ItemFailed as failed:
-        if failed.failure.code != "robots_disallowed":
-            raise
-        return False
-    return True
+    permission = await robots.ask(parse(url))
+    assert not permission.unavailable, permission.failure
+    return permission.failure is None
 
 
 async def refused(robots: Robots, url: str) -> Failure:
     """The failure of a check that must fail."""
-    with pytest.raises(ItemFailed) as caught:
-        await robots.check(parse(url))
-    return caught.value.failure
+    permission = await robots.ask(parse(url))
+    assert permission.failure is not None
+    assert permission.unavailable == (permission.failure.code is not FailureCode.ROBOTS_DISALLOWED)
+    return permission.failure
+
+
+async def attempts(url: str, tools: Tools, timeout: float, choices: Choices) -> Attempt:
+    """The last of the attempts that an item takes: one for each host that redirects lead to."""
+    records: list[dict[str, Any]] = []
+    while True:
+        ended = await attempt(way(url, records), tools, timeout, choices)
+        if ended.moved is None:
+            return ended
+        records.append(ended.record)
 
 
 def asked(origin: RawOrigin) -> int:

@@ -2,9 +2,9 @@
 
 from thresher.domain.failure import Failure, FailureCode
 from thresher.domain.robots import Rule, Rules
-from thresher.pipeline.answers import Answers
+from thresher.pipeline.answers import Answers, Unavailable
 
-DEAD = Failure(FailureCode.CONNECT_REFUSED, "refused")
+DEAD = Unavailable(Failure(FailureCode.CONNECT_REFUSED, "refused"))
 
 
 def test_an_answer_is_good_until_its_time_is_over():

@@ -17,6 +17,7 @@ from tests.origins import catalogue, tls
 from tests.origins.raw import Exchange, RawOrigin, reply, response
 from tests.origins.script import PAGE, PATIENT, Script
 from tests.origins.stage import Stage
+from tests.pipeline.kit import attempts
 from tests.support.memory import forget_peak, peak
 
 from thresher.convert.frame import Frame
@@ -53,7 +54,7 @@ class Hall:
 
         async def one(script: Script, url: str) -> str | None:
             async with room:
-                return _wrong(script, await attempt(parse(url), self.tools, script.timeout, Choices()))
+                return _wrong(script, await attempts(url, self.tools, script.timeout, Choices()))
 
         ends = await asyncio.gather(*(one(script, url) for script, url in cases))
         return [wrong for wrong in ends if wrong]

@@ -18,6 +18,7 @@ from thresher.storage import purge as purging
 from thresher.storage.batches import Batch
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection, Pool
+from thresher.storage.hosts import Note
 from thresher.storage.purge import Report, mark, purge
 from thresher.storage.settling import Pack
 
@@ -317,7 +318,7 @@ async def test_two_purgers_at_once_take_turns(pool: Pool, store: Blobs) -> None:
 
 async def test_pauses_that_are_over_and_old_rules_are_forgotten(connection: Connection, store: Blobs) -> None:
     for host, seconds in (("over.example", -1), ("paused.example", 3600)):
-        await hosts.pause(connection, host, seconds)
+        await hosts.note(connection, 1, [Note(host, seconds, seconds)])
         await hosts.remember_robots(connection, f"https://{host}", {"rules": []}, seconds)
     await a_round(connection, store)
     assert [row["host"] for row in await connection.fetch("SELECT host FROM host")] == ["paused.example"]
@@ -329,7 +330,7 @@ async def test_a_round_looks_only_at_what_is_due(connection: Connection) -> None
     for query, arguments, index in [
         (purging._MARK_OLD, (DAY, 1000), "batch_progress_kept"),
         (purging._MARKED, (), "batch_progress_purged"),
-        (hosts._FORGET_PAUSES, (1000,), "host_paused"),
+        (hosts._FORGET_HOSTS, (1000,), "host_paused"),
         (hosts._FORGET_ROBOTS, (1000,), "robots_expires"),
     ]:
         plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {query}", *arguments))

@@ -1,34 +1,39 @@
-"""One claimed shard: its items run host by host under the host limit, until they are done or the slice is over.
+"""One claimed shard: its items run host by host, each host within its limits, until they are done or the slice is over.
 
 What is finished goes to the settler; what is not comes back as the rests of the shard: items to retry later, items of
-paused hosts, and those not begun. Nothing sleeps on a slot.
+hosts that are left alone, items that were redirected to another bucket, and those not begun. Nothing sleeps on a slot.
 """
 
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from thresher.domain import retry, url
 from thresher.domain.choices import Choices
 from thresher.domain.failure import FAILURES, Failure, FailureCode
 from thresher.domain.states import ItemState
+from thresher.domain.way import Way, failures, way
 from thresher.engine.lease import Lease
-from thresher.engine.politeness import pause_for
+from thresher.engine.politeness import Lane, Manners, Task
+from thresher.engine.rests import rests_of
 from thresher.engine.settler import Settler
-from thresher.pipeline.item import Attempt
+from thresher.pipeline.gate import MayBegin
+from thresher.pipeline.item import Attempt, NotNow
 from thresher.settings import Settings
+from thresher.storage.hosts import SOON, Known, Note
 from thresher.storage.settling import Settled
 from thresher.storage.shards import Claim, Rest, ShardItem
 
 log = logging.getLogger("thresher.shard")
 
-AttemptItem = Callable[[url.Url, float, Choices], Awaitable[Attempt]]
-PauseHost = Callable[[str, float], Awaitable[None]]
+AttemptItem = Callable[[Way, float, Choices, MayBegin], Awaitable[Attempt]]
+NoteHosts = Callable[[int, Sequence[Note]], Awaitable[None]]
+
+_RECOVERY = 5.0  # seconds until items are tried again that a bug of ours kept from being finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,77 +43,70 @@ class Engine:
     settings: Settings
     settler: Settler
     attempt: AttemptItem
-    pause: PauseHost
+    note: NoteHosts
     slots: asyncio.Semaphore
 
 
-@dataclass(slots=True)
-class _Task:
-    item: ShardItem
-    url: url.Url
-
-
-@dataclass(slots=True)
-class _Host:
-    """The items of one host that are not begun, and for how long the host is paused (seconds; 0: it is not)."""
-
-    name: str
-    todo: deque[_Task] = field(default_factory=deque)
-    paused: float = 0.0
-
-
 class ShardRun:
-    """Runs once. `stop` and `abort` may be called at any time, more than once."""
+    """Runs once. `stop` and `abort` may be called at any time, more than once. `known` is what is known of the bucket's hosts."""
 
-    def __init__(self, claim: Claim, lease: Lease, engine: Engine, paused: dict[str, float]) -> None:
-        self._claim, self._lease, self._engine, self._paused = claim, lease, engine, paused
+    def __init__(self, claim: Claim, lease: Lease, engine: Engine, known: Mapping[str, Known]) -> None:
+        self._claim, self._lease, self._engine, self._known = claim, lease, engine, known
+        settings = engine.settings
+        rate = settings.requests_per_second_per_host
+        self._manners = Manners(settings.connections_per_host, 1 / rate if rate else 0.0, settings.max_crawl_delay)
         self._choices = Choices.of(claim.options)
-        self._slice_ends = time.monotonic() + engine.settings.slice_seconds
-        self._stopped, self._aborted = asyncio.Event(), asyncio.Event()
+        self._slice_ends = time.monotonic() + settings.slice_seconds
+        self._stopped, self._aborted, self._wake = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._unsettled: dict[int, ShardItem] = {item.ord: item for item in claim.items}
-        self._retries: list[tuple[int, float, dict[str, Any]]] = []
+        self._lanes: dict[str, Lane] = {}
+        self._retries: dict[int, float] = {}  # by ord: when, on the monotonic clock
         self._settling: dict[int, asyncio.Future[bool]] = {}
+        self._under_way = 0
 
     def stop(self) -> None:
         """Begin nothing more; what is under way gets `stop_grace`, the rest is given back."""
         self._stopped.set()
+        self._wake.set()
 
     def abort(self) -> None:
         """Break off what is under way as well: the batch was stopped or is past its deadline."""
-        self._stopped.set()
         self._aborted.set()
+        self.stop()
 
     async def run(self) -> list[Rest]:
         """Work until everything is settled or given back; the return value is what `shards.end` is to be told.
 
         Everything that it does not return is settled when it returns.
         """
-        hosts = self._by_host()
+        for item in self._claim.items:
+            task = Task(item, way(item.ref, item.attempts))
+            self._lane(task.way.url.host).todo.append(task)
         expiry = asyncio.get_running_loop().call_later(max(0.0, _until(self._claim.deadline_at)), self.abort)
         try:
-            await self._until_done_or_stopped(asyncio.create_task(self._serve_all(hosts)))
+            await self._until_done_or_stopped(asyncio.create_task(self._serve_all()))
         finally:
             expiry.cancel()
         await asyncio.gather(*self._settling.values())
         self._drop_settled()
-        return self._rests(hosts)
+        now = time.monotonic()
+        await self._note([lane for lane in self._lanes.values() if lane.changed or 0 < lane.wait(now) < SOON])
+        waits = {lane.host: lane.wait(now) for lane in self._lanes.values()}
+        retries = {ord_: max(0.0, due - now) for ord_, due in self._retries.items()}
+        return rests_of(self._claim, self._unsettled.values(), retries, waits)
 
     async def recover(self) -> list[Rest]:
         """After a bug in `run`: everything that is not known to be settled, a little later, with its deadline running."""
         await asyncio.gather(*self._settling.values(), return_exceptions=True)
         self._drop_settled()
-        begun = {str(item.ord): item.attempts for item in self._unsettled.values() if item.attempts}
-        if not self._unsettled:
-            return []
-        return [Rest(list(self._unsettled), timedelta(seconds=5), self._claim.dispatched_at, begun or None)]
+        rests = rests_of(self._claim, self._unsettled.values(), dict.fromkeys(self._unsettled, _RECOVERY), {})
+        return [replace(rest, dispatched_at=self._claim.dispatched_at) for rest in rests]
 
-    def _by_host(self) -> list[_Host]:
-        hosts: dict[str, _Host] = {}
-        for item in self._claim.items:
-            parsed = url.parse(item.ref)
-            host = hosts.setdefault(parsed.host, _Host(parsed.host, paused=self._paused.get(parsed.host, 0.0)))
-            host.todo.append(_Task(item, parsed))
-        return list(hosts.values())
+    def _lane(self, host: str) -> Lane:
+        lane = self._lanes.get(host)
+        if lane is None:
+            lane = self._lanes[host] = Lane.of(host, self._manners, self._known.get(host), time.monotonic())
+        return lane
 
     async def _until_done_or_stopped(self, work: asyncio.Task[None]) -> None:
         grace = self._engine.settings.stop_grace
@@ -128,66 +126,128 @@ class ShardRun:
     def _over(self, work: asyncio.Task[None]) -> bool:
         return work.done() or self._aborted.is_set() or self._lease.lost.is_set()
 
-    async def _serve_all(self, hosts: list[_Host]) -> None:
-        connections = self._engine.settings.connections_per_host
+    async def _serve_all(self) -> None:
+        """Launch items as their hosts allow, until none is left, or none may begin for a while."""
         async with asyncio.TaskGroup() as group:
-            for host in hosts:
-                for _ in range(min(connections, len(host.todo))):
-                    group.create_task(self._serve(host))
+            while True:
+                self._wake.clear()
+                wait = self._launch(group)
+                if not self._under_way and (wait is None or wait > SOON):
+                    return
+                timer = None if wait is None else asyncio.get_running_loop().call_later(wait, self._wake.set)
+                await self._wake.wait()
+                if timer is not None:
+                    timer.cancel()
 
-    async def _serve(self, host: _Host) -> None:
-        """One of the host's connections: item after item."""
-        while host.todo and self._may_begin(host):
+    def _launch(self, group: asyncio.TaskGroup) -> float | None:
+        """Launch what may be, a host at a time. Returns the seconds until time alone makes more possible, None if it does not."""
+        if not self._may_begin():
+            return None
+        now = time.monotonic()
+        lanes = [lane for lane in self._lanes.values() if lane.todo]
+        ready = lanes
+        while ready := [lane for lane in ready if lane.ready(now)]:
+            for lane in ready:
+                self._under_way += 1
+                group.create_task(self._serve(lane, lane.launch()))
+        return min((lane.wait(now) for lane in lanes if lane.todo and lane.free_at > now), default=None)
+
+    def _may_begin(self) -> bool:
+        return not self._stopped.is_set() and self._lease.valid and time.monotonic() < self._slice_ends
+
+    async def _serve(self, lane: Lane, task: Task) -> None:
+        try:
             async with self._engine.slots:
                 await self._engine.settler.room()
-                if not host.todo or not self._may_begin(host):
-                    return
-                await self._do(host, host.todo.popleft())
+                if self._may_begin() and not lane.wait(time.monotonic()):
+                    await self._do(lane, task)
+                else:
+                    lane.todo.appendleft(task)
+        finally:
+            lane.leave(task)
+            self._under_way -= 1
+            self._wake.set()
 
-    def _may_begin(self, host: _Host) -> bool:
-        return (
-            not host.paused and not self._stopped.is_set() and self._lease.valid and time.monotonic() < self._slice_ends
-        )
-
-    async def _do(self, host: _Host, task: _Task) -> None:
+    async def _do(self, lane: Lane, task: Task) -> None:
         batch = self._claim.batch
         self._engine.settler.begin(batch)
         try:
-            result = await self._attempt(task)
+            result = await self._attempt(lane, task)
             if result.failure is not None and result.failure.code is FailureCode.RATE_LIMITED:
-                host.paused = pause_for(result.retry_after)
-                await self._share_pause(host)
-            self._conclude(task.item, result, host.paused)
+                lane.refused(result.retry_after, time.monotonic())
+                await self._note([lane])
+            elif result.http is not None:
+                lane.answered()
+            self._conclude(task.item, result, lane)
+        except NotNow:
+            lane.todo.appendleft(task)
         finally:
             self._engine.settler.end(batch)
 
-    async def _share_pause(self, host: _Host) -> None:
+    async def _note(self, lanes: Sequence[Lane]) -> None:
+        """Tell the cluster. What cannot be told holds here all the same, and what is under way goes on."""
+        if not lanes:
+            return
+        now = time.monotonic()
+        for lane in lanes:
+            lane.changed = False
         try:
-            await self._engine.pause(host.name, host.paused)
-        except Exception:  # it holds here all the same; what is under way at other hosts goes on
-            log.exception("the pause of %s is not shared", host.name)
+            await self._engine.note(self._claim.bucket, [lane.note(now) for lane in lanes])
+        except Exception:
+            log.exception("what is known of %s is not shared", ", ".join(lane.host for lane in lanes))
 
-    async def _attempt(self, task: _Task) -> Attempt:
+    async def _attempt(self, lane: Lane, task: Task) -> Attempt:
         timeout, left = self._engine.settings.attempt_timeout, self._seconds_left()
         if left <= 0:
-            return _failed(FailureCode.DEADLINE)
+            return _failed(FailureCode.DEADLINE, _now())
+
+        async def may_begin(crawl_delay: float | None) -> bool:
+            may = lane.begin(task, crawl_delay, time.monotonic())
+            self._wake.set()
+            if may and lane.interval >= SOON:  # whoever takes over from a worker that died must not come too early
+                await self._note([lane])
+            return may
+
+        at = _now()
         try:
-            result = await self._engine.attempt(task.url, min(timeout, left), self._choices)
+            result = await self._engine.attempt(task.way, min(timeout, left), self._choices, may_begin)
+        except NotNow:
+            raise
+        except asyncio.CancelledError:
+            if task.begun:
+                self._broken_off(task.item, at)
+            raise
         except Exception:  # a bug at this item: it fails by name, and its neighbours go on
             log.exception("item %s/%s", self._claim.batch_public_id, task.item.ord)
-            return _failed(FailureCode.INTERNAL)
+            return _failed(FailureCode.INTERNAL, at)
         if result.failure is not None and result.failure.code is FailureCode.TIMEOUT and left < timeout:
-            return replace(result, failure=_failed(FailureCode.DEADLINE).failure)
+            failure = Failure(FailureCode.DEADLINE, f"The item's deadline came. {result.failure.detail}")
+            return replace(
+                result, failure=failure, record=result.record | {"code": failure.code, "detail": failure.detail}
+            )
         return result
 
-    def _conclude(self, item: ShardItem, result: Attempt, paused: float) -> None:
-        """Settle the item, or give it back for a retry."""
+    def _broken_off(self, item: ShardItem, at: str) -> None:
+        """The record of an attempt that was cancelled: with the batch, by its deadline, or because the worker leaves."""
+        late = _until(self._claim.deadline_at) <= 0
+        code = FailureCode.DEADLINE if late else FailureCode.CANCELLED
+        detail = "Broken off: the batch or the worker was stopped."
+        record = {"at": at, "code": code, "detail": FAILURES[code].meaning if late else detail}
+        self._unsettled[item.ord] = replace(item, attempts=[*item.attempts, record])
+
+    def _conclude(self, item: ShardItem, result: Attempt, lane: Lane) -> None:
+        """Settle the item, send it on its way, or give it back for a retry."""
         attempts = [*item.attempts, result.record]
+        if result.moved is not None:
+            self._move(replace(item, attempts=attempts))
+            return
         failure = result.failure
-        if failure is not None and failure.kind.retryable and len(attempts) <= self._engine.settings.retries:
-            delay = max(retry.delay(len(attempts), result.retry_after).total_seconds(), paused)
+        if failure is not None and failure.kind.retryable and failures(attempts) <= self._engine.settings.retries:
+            delay = retry.delay(failures(attempts), result.retry_after).total_seconds()
+            delay = max(delay, lane.wait(time.monotonic()))
             if delay < min(self._seconds_left(), _until(self._claim.deadline_at)):
-                self._retries.append((item.ord, delay, result.record))
+                self._unsettled[item.ord] = replace(item, attempts=attempts)
+                self._retries[item.ord] = time.monotonic() + delay
                 return
         settled = Settled(
             item.ord,
@@ -200,6 +260,13 @@ class ShardRun:
         )
         self._settling[item.ord] = self._engine.settler.add(self._claim, settled, result.frame)
 
+    def _move(self, item: ShardItem) -> None:
+        """A redirect led to another host: the item gets in line there, or comes back as a rest for the host's bucket."""
+        self._unsettled[item.ord] = item
+        task = Task(item, way(item.ref, item.attempts))
+        if url.bucket(task.way.url.host) == self._claim.bucket:
+            self._lane(task.way.url.host).todo.appendleft(task)  # at the front, as its deadline is running
+
     def _drop_settled(self) -> None:
         for ord_, settled in self._settling.items():
             if settled.exception() is None and settled.result():
@@ -209,47 +276,16 @@ class ShardRun:
         """Until the deadline of the items of this shard."""
         return _until(self._claim.dispatched_at) + self._engine.settings.item_timeout
 
-    def _rests(self, hosts: list[_Host]) -> list[Rest]:
-        """What is not settled: retries by how often they were tried, paused hosts apart, the others at once."""
-        rests = self._retry_rests()
-        retried = {ord_ for ord_, _, _ in self._retries}
-        paused = {task.item.ord: host.paused for host in hosts if host.paused for task in host.todo}
-        for delay in sorted(set(paused.values())):
-            rests += self._not_begun([o for o, d in paused.items() if d == delay], delay)
-        rests += self._not_begun([o for o in self._unsettled if o not in retried and o not in paused], 0.0)
-        return rests
-
-    def _retry_rests(self) -> list[Rest]:
-        groups: dict[int, list[tuple[int, float, dict[str, Any]]]] = {}
-        for ord_, delay, record in self._retries:
-            groups.setdefault(len(self._unsettled[ord_].attempts), []).append((ord_, delay, record))
-        return [
-            Rest(
-                [ord_ for ord_, _, _ in group],
-                timedelta(seconds=max(delay for _, delay, _ in group)),
-                self._claim.dispatched_at,
-                {str(ord_): [*self._unsettled[ord_].attempts, record] for ord_, _, record in group},
-            )
-            for group in groups.values()
-        ]
-
-    def _not_begun(self, ords: list[int], delay: float) -> list[Rest]:
-        """Items given back without an attempt. Those never begun start their deadline anew, the others keep it."""
-        fresh = [ord_ for ord_ in ords if not self._unsettled[ord_].attempts]
-        tried = [ord_ for ord_ in ords if self._unsettled[ord_].attempts]
-        wait = timedelta(seconds=delay)
-        rests = [Rest(fresh, wait)] if fresh else []
-        if tried:
-            carry = {str(ord_): self._unsettled[ord_].attempts for ord_ in tried}
-            rests.append(Rest(tried, wait, self._claim.dispatched_at, carry))
-        return rests
-
 
 def _until(moment: datetime) -> float:
     return (moment - datetime.now(UTC)).total_seconds()
 
 
-def _failed(code: FailureCode) -> Attempt:
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _failed(code: FailureCode, at: str) -> Attempt:
     """An attempt that came to nothing on our side of the network."""
-    record = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "code": code}
+    record: dict[str, Any] = {"at": at, "code": code, "detail": FAILURES[code].meaning}
     return Attempt(record, None, Failure(code, FAILURES[code].meaning))

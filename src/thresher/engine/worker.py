@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import uvloop
@@ -24,16 +24,17 @@ from pgqueuer.domain.models import Context, Job
 
 from thresher.convert.process import SpawnFailed
 from thresher.convert.sandbox import Converter
-from thresher.domain import url
-from thresher.domain.choices import Choices
+from thresher.domain.choices import Choices, RobotsMode
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import ItemState, Outcome
+from thresher.domain.way import Way, way
 from thresher.engine.lease import Lease, LeaseKeeper
 from thresher.engine.patience import TRIES, wait_or_give_up
 from thresher.engine.settler import Settler
 from thresher.engine.shard import Engine, ShardRun
 from thresher.net.fetch import Fetcher
 from thresher.pipeline import item as pipeline
+from thresher.pipeline.gate import MayBegin
 from thresher.pipeline.robots import Robots
 from thresher.settings import Settings
 from thresher.storage import batches, database, hosts, queue, shards, upkeep
@@ -52,8 +53,11 @@ _CLOSING = 20.0  # seconds beyond `stop_grace` for settling, ending shards and c
 class Worker:
     """The shards of one process."""
 
-    def __init__(self, settings: Settings, pool: database.Pool, engine: Engine, keeper: LeaseKeeper) -> None:
+    def __init__(
+        self, settings: Settings, pool: database.Pool, engine: Engine, robots: Robots, keeper: LeaseKeeper
+    ) -> None:
         self._settings, self._pool, self._engine, self._keeper = settings, pool, engine, keeper
+        self._robots = robots
         self._lease_time = timedelta(seconds=settings.heartbeat)
         self._running: set[ShardRun] = set()
         self._draining = False
@@ -99,8 +103,10 @@ class Worker:
 
     async def _work(self, claim: Claim, lease: Lease, context: Context) -> list[Rest]:
         async with self._pool.acquire() as connection:
-            paused = await hosts.paused(connection, {url.parse(item.ref).host for item in claim.items})
-        run = ShardRun(claim, lease, self._engine, paused)
+            known = await hosts.known(connection, claim.bucket)
+        if Choices.of(claim.options).robots is not RobotsMode.IGNORE:
+            await self._robots.recall({way(item.ref, item.attempts).url.origin for item in claim.items})
+        run = ShardRun(claim, lease, self._engine, known)
         self._running.add(run)
         if self._draining:
             run.stop()
@@ -155,7 +161,7 @@ class Worker:
 @contextlib.asynccontextmanager
 async def _tools(
     settings: Settings, pool: database.Pool, store: Blobs, leave: Callable[[], None]
-) -> AsyncIterator[Engine]:
+) -> AsyncIterator[tuple[Engine, Robots]]:
     """Everything that an attempt and a settle need, opened and closed together. `leave` ends the process in good order."""
     converter = Converter(
         timeout=settings.convert_timeout,
@@ -170,21 +176,22 @@ async def _tools(
         log.warning("this kernel does not confine converters by: %s", ", ".join(converter.missing))
     try:
         async with Fetcher.from_settings(settings) as fetcher:
-            tools = pipeline.Tools(fetcher, converter, Robots(fetcher, pool, settings))
+            robots = Robots(fetcher, pool, settings)
+            tools = pipeline.Tools(fetcher, converter, robots)
 
-            async def attempt(target: url.Url, timeout: float, choices: Choices) -> pipeline.Attempt:
+            async def attempt(target: Way, timeout: float, choices: Choices, may_begin: MayBegin) -> pipeline.Attempt:
                 try:
-                    return await pipeline.attempt(target, tools, timeout, choices)
+                    return await pipeline.attempt(target, tools, timeout, choices, may_begin)
                 except SpawnFailed:  # not the item's fault: it is given back, and this process is of no more use
                     log.exception("no converter can be started")
                     leave()
                     raise asyncio.CancelledError from None
 
-            async def pause(host: str, seconds: float) -> None:
+            async def note(bucket: int, notes: Sequence[hosts.Note]) -> None:
                 async with pool.acquire() as connection:
-                    await hosts.pause(connection, host, seconds)
+                    await hosts.note(connection, bucket, notes)
 
-            yield Engine(settings, settler, attempt, pause, asyncio.Semaphore(settings.fetches_per_worker))
+            yield Engine(settings, settler, attempt, note, asyncio.Semaphore(settings.fetches_per_worker)), robots
     finally:
         await settler.close()
         await converter.close()
@@ -235,9 +242,9 @@ async def _serve(settings: Settings, database_url: str) -> bool:
     store = Blobs(settings.packs_url)
     pool = await database.open_pool(database_url, "thresher work", size=_POOL)
     listener = await database.connect(database_url, "thresher queue", command_timeout=_SILENCE)
-    async with pool, _tools(settings, pool, store, process.break_off) as engine:
+    async with pool, _tools(settings, pool, store, process.break_off) as (engine, robots):
         keeper = LeaseKeeper(pool, settings.heartbeat)
-        worker = Worker(settings, pool, engine, keeper)
+        worker = Worker(settings, pool, engine, robots, keeper)
         manager = QueueManager(queue.queries(listener), channel=queue.CHANNEL)
         manager.entrypoint(queue.ENTRYPOINT, accepts_context=True)(worker.handle)
         process.on_leave(worker.drain)

@@ -7,7 +7,7 @@ limits: a deadline over everything, a cap on the body. Statuses are not judged h
 import asyncio
 import io
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -33,7 +33,7 @@ _PART = re.compile(r"\s*bytes\s+0-(\d{1,18})/(\d{1,18})\s*", re.IGNORECASE)  # a
 _SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
-Vet = Callable[[urls.Url], Awaitable[None]]
+Vet = Callable[[urls.Url], Awaitable[bool]]
 
 # A redirect's body is read only to keep the connection, which a new one costs more than this much of.
 _DRAIN_BYTES, _DRAIN_SECONDS = 16 * 1024, 1.0
@@ -98,20 +98,23 @@ class Fetcher:
         headers: Mapping[str, str] = _NO_HEADERS,
         vet: Vet | None = None,
         lease: Lease | None = None,
+        redirects: Sequence[str] = (),
+        first: int | None = None,
     ) -> Fetched:
         """GET `url` and what it redirects to, all within `timeout` seconds.
 
         `headers` are sent too; Authorization and Cookie only as long as redirects stay on the first origin.
-        `vet` is asked before a redirect is followed, and refuses it by raising ItemFailed. Raises FetchFailed
-        when there is no whole response; an HTTP error status is a response. A large body waits for room in `lease`;
-        without one, it is counted only while it comes.
+        `vet` is asked before a redirect is followed: False ends the fetch there, as one that `moved`; it refuses the
+        redirect by raising ItemFailed. `redirects` are those that led here; they count. Of a body longer than `first`
+        bytes these are taken, without a look at the rest. Raises FetchFailed when there is no whole response; an HTTP
+        error status is a response. A large body waits for room in `lease`; without one, it is counted only while it comes.
         """
-        attempt = Attempt(url)
+        attempt = Attempt(url, list(redirects))
         own = self.lease()
         try:
             with own:
                 async with asyncio.timeout(timeout) as deadline:
-                    return await self._follow(attempt, dict(headers), vet, lease or own)
+                    return await self._follow(attempt, dict(headers), vet, lease or own, first)
         except ItemFailed as failed:
             raise FetchFailed(failed, attempt) from None
         except NETWORK_ERRORS as error:
@@ -119,14 +122,16 @@ class Fetcher:
                 raise FetchFailed(_out_of_time(attempt, timeout), attempt) from None
             raise FetchFailed(failure_of(error, attempt), attempt) from error
 
-    async def _follow(self, attempt: Attempt, headers: dict[str, str], vet: Vet | None, lease: Lease) -> Fetched:
+    async def _follow(
+        self, attempt: Attempt, headers: dict[str, str], vet: Vet | None, lease: Lease, first: int | None
+    ) -> Fetched:
         while True:
             response = await self._request(attempt, headers)
             try:
                 _check(response)
                 location = response.headers.get("Location") if response.status in _REDIRECTS else None
                 if not location:
-                    body = await self._body(response, attempt, lease)
+                    body = await self._body(response, attempt, lease, first)
                     response.release()
                     return attempt.fetched(response, body)
                 await _drain(response)
@@ -135,8 +140,8 @@ class Fetcher:
                 response.close()
                 raise
             self._redirect(attempt, location, headers)
-            if vet is not None:
-                await vet(attempt.url)
+            if vet is not None and not await vet(attempt.url):
+                return attempt.fetched(response, b"", moved=True)
 
     async def _request(self, attempt: Attempt, headers: Mapping[str, str]) -> ClientResponse:
         target = _wire(attempt.url)
@@ -174,27 +179,29 @@ class Fetcher:
         attempt.redirects.append(attempt.url.href)
         attempt.url = target
 
-    async def _body(self, response: ClientResponse, attempt: Attempt, lease: Lease) -> bytes:
-        length = response.content_length
-        if (length or 0) > self._max_body_bytes:
+    async def _body(self, response: ClientResponse, attempt: Attempt, lease: Lease, first: int | None) -> bytes:
+        length, most = response.content_length, self._max_body_bytes if first is None else first
+        if first is None and (length or 0) > most:
             raise self._too_large()
         content = response.content
-        first = await content.readany()
-        attempt.received = len(first)
-        if content.at_eof() and attempt.received <= self._max_body_bytes:
-            return first
+        part = await content.readany()
+        attempt.received = len(part)
+        if content.at_eof() and attempt.received <= most:
+            return part
         buffer = io.BytesIO()  # hands out what it gathered without copying it
-        buffer.write(first)
-        while attempt.received <= self._max_body_bytes:
+        buffer.write(part)
+        while attempt.received <= most:
             if content.at_eof():
                 lease.shrink(attempt.received)
                 return buffer.getvalue()
             if attempt.received > SMALL and not lease.held:
                 attempt.waiting = True  # nothing is read meanwhile, and so TCP holds the server up
-                await lease.take(length or self._max_body_bytes)
+                await lease.take(min(length or most, most))
                 attempt.waiting = False
             attempt.received += buffer.write(await content.readany())
-        raise self._too_large()
+        if first is None:
+            raise self._too_large()
+        return buffer.getvalue()[:most]
 
     def _too_large(self) -> ItemFailed:
         return ItemFailed(FailureCode.TOO_LARGE, f"The body is larger than {self._max_body_bytes} bytes.")

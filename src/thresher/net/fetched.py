@@ -32,7 +32,8 @@ class Fetched:
 
     `url` is the final href and `redirects` the hrefs before it, oldest first. `body` is as it came over the wire, still in its `content_encoding`.
     `headers` are those of KEPT_HEADERS, lower-cased; bytes in them that are not UTF-8 are U+FFFD. `family` is 4 or 6. `ms` has `dns` and `connect` (TLS
-    included; each the sum over the hops, 0 for a kept connection), and `first_byte` and `total` since the start.
+    included; each the sum over the hops, 0 for a kept connection), and `first_byte` and `total` since the start. `moved`: the response is a redirect
+    to `url`, which was not followed.
     """
 
     url: str
@@ -44,6 +45,7 @@ class Fetched:
     redirects: list[str]
     family: int
     ms: dict[str, float]
+    moved: bool = False
 
 
 class FetchFailed(ItemFailed):
@@ -106,7 +108,7 @@ class Attempt:
             phases["first_byte"] = self.first_byte - self.started
         return {name: round(seconds * 1000, 3) for name, seconds in phases.items()}
 
-    def fetched(self, response: ClientResponse, body: bytes) -> Fetched:
+    def fetched(self, response: ClientResponse, body: bytes, *, moved: bool = False) -> Fetched:
         """The result, from the last hop's response and its whole body."""
         found = response.headers
         headers = {name: _text(value) for name in KEPT_HEADERS if (value := found.get(name)) is not None}
@@ -120,6 +122,7 @@ class Attempt:
             redirects=self.redirects,
             family=self.way.family or 4,
             ms=self.ms(),
+            moved=moved,
         )
 
 

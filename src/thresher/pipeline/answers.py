@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from thresher.domain.failure import Failure
 from thresher.domain.robots import Rules
 
-Answer = Rules | Failure
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """There is no robots.txt to be had for now, and why. `retry_after`: seconds that the site asked for, if it did."""
+
+    failure: Failure
+    retry_after: float | None = None
+
+
+Answer = Rules | Unavailable
 
 MAX_BYTES = 32 * 2**20  # in one process; one hostile file comes to about 8 MB
 _RULE_BYTES = 150  # of the objects that a rule is, beside its text
@@ -53,6 +62,6 @@ class Answers:
 
 def _size(answer: Answer) -> int:
     """About the memory that an answer takes, in bytes."""
-    if isinstance(answer, Failure):
-        return _ORIGIN_BYTES + len(answer.detail)
+    if isinstance(answer, Unavailable):
+        return _ORIGIN_BYTES + len(answer.failure.detail)
     return _ORIGIN_BYTES + sum(_RULE_BYTES + len(rule.pattern) for rule in answer.rules)

@@ -3,25 +3,24 @@
 Knows nothing of batches, shards or the database; whether a failed attempt is tried again is the engine's decision.
 """
 
-import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from thresher.convert.document import Source
 from thresher.convert.sandbox import Converter
 from thresher.domain.choices import Choices
 from thresher.domain.failure import Failure, FailureCode, ItemFailed
-from thresher.domain.url import Url
+from thresher.domain.url import Url, parse
+from thresher.domain.way import MOVED, Way
 from thresher.net.fetch import Fetched, Fetcher, FetchFailed
+from thresher.pipeline.gate import Gate, MayBegin, RobotsGate, at_once
 from thresher.pipeline.verdict import DOUBTFUL, check_content, check_error_page, check_status, parse_retry_after
 
 
-class RobotsGate(Protocol):
-    """Raises ItemFailed(robots_disallowed) for what a site's robots.txt forbids."""
-
-    async def check(self, url: Url) -> None: ...
+class NotNow(Exception):
+    """The first request of an attempt may not begin yet. Nothing was sent, and there is nothing to record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +34,11 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How an attempt went. `frame` is the result, None if `failure` says why there is none.
+    """How an attempt went. `frame` is the result, None if `failure` says why there is none, or if the item `moved`:
 
-    `record` is what the item keeps of the attempt: at, code, status, bytes, family, ms by phase, detail,
-    charset, charset_source, charset_certainty, verdict.
-    `retry_after` is in seconds, where the server asked for a pause.
+    then it goes on at that URL, in an attempt of its own. `record` is what the item keeps of the attempt: at, code, status,
+    bytes, family, ms by phase, detail, charset,
+    charset_source, charset_certainty, verdict. `retry_after` is in seconds, where the server asked for a pause.
     """
 
     record: dict[str, Any]
@@ -47,30 +46,44 @@ class Attempt:
     failure: Failure | None = None
     frame: bytes | None = None
     retry_after: float | None = None
+    moved: Url | None = None
 
 
-async def attempt(url: Url, tools: Tools, timeout: float, choices: Choices) -> Attempt:
-    """Try one item once, within `timeout` seconds for everything on the network. Never raises but for cancellation and bugs."""
+async def attempt(
+    url: Url | Way, tools: Tools, timeout: float, choices: Choices, may_begin: MayBegin = at_once
+) -> Attempt:
+    """Try one item once, within `timeout` seconds for everything on the network.
+
+    An attempt stays at one host: a redirect to another ends it, and so does one at whose time `may_begin` says no.
+    Raises NotNow if it says so at the first request; nothing else but for cancellation and bugs.
+    """
+    way = url if isinstance(url, Way) else Way(url)
     begun, at = time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
     record: dict[str, Any] = {"at": at}
     fetched: Fetched | None = None
     retry_after = None
     lease = tools.fetcher.lease()
+    gate = Gate(way.url, tools.robots, choices.robots, may_begin)
     try:
-        await _ask_robots(url, tools.robots, timeout)
+        if not await gate.open(timeout):
+            raise NotNow
         left = max(timeout - (time.monotonic() - begun), 0.001)
-        fetched = await tools.fetcher.fetch(url, timeout=left, vet=tools.robots.check, lease=lease)
+        fetched = await tools.fetcher.fetch(
+            way.url, timeout=left, vet=gate.passes, redirects=way.redirects, lease=lease
+        )
         record |= _about(fetched)
+        if fetched.moved:
+            record |= {"code": MOVED, "to": fetched.url, "redirects": fetched.redirects[len(way.redirects) :]}
+            return Attempt(_finish(record, gate, begun), fetched.status, moved=parse(fetched.url))
         retry_after = parse_retry_after(fetched.headers.get("retry-after"))
         try:
             check_status(fetched.status, retry_after)
         except ItemFailed as failed:
             await _look_behind(failed, fetched, tools.converter, record)
             raise
-        frame, about = await _convert(fetched, tools.converter, at)
-        record["ms"] |= about.pop("ms")
-        record |= about
-        check_content(about["verdict"], choices.on_blocked)
+        frame, facts = await _convert(fetched, tools.converter, record)
+        record |= facts
+        check_content(facts["verdict"], choices.on_blocked)
     except ItemFailed as failed:
         if isinstance(failed, FetchFailed):
             record |= {
@@ -79,20 +92,13 @@ async def attempt(url: Url, tools: Tools, timeout: float, choices: Choices) -> A
                 "bytes": failed.bytes,
                 "ms": _rounded(failed.ms),
             }
-        record |= {"code": failed.failure.code, "detail": failed.failure.detail, "seconds": _since(begun)}
-        return Attempt(_clean(record), record.get("status"), failed.failure, None, retry_after)
+        record |= {"code": failed.failure.code, "detail": failed.failure.detail}
+        retry_after = gate.retry_after if retry_after is None else retry_after
+        return Attempt(_finish(record, gate, begun), record.get("status"), failed.failure, None, retry_after)
     finally:
         lease.shrink(0)  # not before the body is converted: bodies that wait for the converter count too
-    record |= {"code": "ok", "seconds": _since(begun)}
-    return Attempt(_clean(record), fetched.status, None, frame, retry_after)
-
-
-async def _ask_robots(url: Url, robots: RobotsGate, timeout: float) -> None:
-    try:
-        async with asyncio.timeout(timeout):
-            await robots.check(url)
-    except TimeoutError:
-        raise ItemFailed(FailureCode.TIMEOUT, "robots.txt did not come in time.") from None
+    record["code"] = "ok"
+    return Attempt(_finish(record, gate, begun), fetched.status, None, frame, retry_after)
 
 
 async def _look_behind(failed: ItemFailed, fetched: Fetched, converter: Converter, record: dict[str, Any]) -> None:
@@ -100,26 +106,34 @@ async def _look_behind(failed: ItemFailed, fetched: Fetched, converter: Converte
     if fetched.status not in DOUBTFUL or failed.failure.code is FailureCode.RATE_LIMITED or not fetched.body:
         return
     try:
-        _, about = await _convert(fetched, converter, record["at"])
+        _, facts = await _convert(fetched, converter, record)
     except ItemFailed:
         return
     try:
-        check_error_page(fetched.status, about["verdict"])
+        check_error_page(fetched.status, facts["verdict"])
     except ItemFailed:
-        record["verdict"] = about["verdict"]
+        record["verdict"] = facts["verdict"]
         raise
 
 
-async def _convert(fetched: Fetched, converter: Converter, at: str) -> tuple[bytes, dict[str, Any]]:
+async def _convert(fetched: Fetched, converter: Converter, record: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """The frame, and what an item keeps of what was found. How long it took is in the record, whether it could be done or not."""
     requested = fetched.redirects[0] if fetched.redirects else None
     headers = (fetched.content_type, fetched.content_encoding, requested, fetched.headers)
     source = Source(fetched.url, fetched.body, *headers)
     begun = time.monotonic()
-    meta = {"status_code": fetched.status, "redirects": fetched.redirects, "headers": fetched.headers, "fetched_at": at}
-    converted = await converter.convert(source, meta)
-    ms = {"convert": round((time.monotonic() - begun) * 1000, 1)}
+    meta = {
+        "status_code": fetched.status,
+        "redirects": fetched.redirects,
+        "headers": fetched.headers,
+        "fetched_at": record["at"],
+    }
+    try:
+        converted = await converter.convert(source, meta)
+    finally:
+        record["ms"]["convert"] = round((time.monotonic() - begun) * 1000, 1)
     kept = ("charset", "charset_source", "charset_certainty", "verdict")
-    return converted.frame, {"ms": ms, **{name: converted.facts[name] for name in kept}}
+    return converted.frame, {name: converted.facts[name] for name in kept}
 
 
 def _about(fetched: Fetched) -> dict[str, Any]:
@@ -128,16 +142,20 @@ def _about(fetched: Fetched) -> dict[str, Any]:
         "family": fetched.family,
         "bytes": len(fetched.body),
         "ms": _rounded(fetched.ms),
-        "final_url": fetched.url if fetched.redirects else None,
+        "final_url": fetched.url if fetched.redirects and not fetched.moved else None,
     }
+
+
+def _finish(record: dict[str, Any], gate: Gate, begun: float) -> dict[str, Any]:
+    """The record with what the gate saw, the time of it all, and without NULs, which PostgreSQL does not take."""
+    if waited := round(gate.seconds * 1000, 1):
+        record["ms"] = {"robots": waited} | record.get("ms", {})
+    record |= {"robots": gate.said, "seconds": round(time.monotonic() - begun, 3)}
+    return _clean(record)
 
 
 def _rounded(ms: dict[str, float]) -> dict[str, float]:
     return {phase: round(value, 1) for phase, value in ms.items()}
-
-
-def _since(begun: float) -> float:
-    return round(time.monotonic() - begun, 3)
 
 
 def _clean(record: dict[str, Any]) -> dict[str, Any]:

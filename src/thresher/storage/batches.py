@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 import asyncpg
 
 from thresher.domain.states import BatchState, Outcome
-from thresher.storage import progress, shards
+from thresher.storage import progress, promotion, shards
 from thresher.storage.database import Connection
 
 Face = Literal["olostep", "llamacloud"]
@@ -109,7 +109,7 @@ async def stop(
         await connection.execute(_STOP, key, outcome)
         freed = await shards.abandon(connection, key)
         await progress.finish_if_over(connection, key)
-    await shards.promote_all(connection, freed)
+    await promotion.promote_all(connection, freed)
     return True
 
 
@@ -121,5 +121,5 @@ async def force(connection: Connection, key: int) -> bool:
             return False
         freed = await shards.revoke(connection, key)
         await progress.finish(connection, key, Outcome(row["outcome"]))
-    await shards.promote_all(connection, freed)
+    await promotion.promote_all(connection, freed)
     return True

@@ -12,7 +12,7 @@ from thresher.domain import fairness
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import BatchState, Outcome
 from thresher.settings import Settings
-from thresher.storage import batches, progress, queue, shards
+from thresher.storage import batches, progress, promotion, queue, shards
 from thresher.storage.database import Connection, turn
 from thresher.storage.queue import Entry
 
@@ -154,7 +154,7 @@ async def _end_items(connection: Connection, limits: Limits, report: Report) -> 
     """Items past their deadline fail, whoever holds their shard: its lease is gone with its row."""
     for row in await connection.fetch(_OVERDUE_SHARDS, limits.item_timeout):
         async with connection.transaction():
-            await connection.execute(shards.LOCK_BUCKET, row["bucket"])
+            await connection.execute(promotion.LOCK_BUCKET, row["bucket"])
             counters = await connection.fetchrow(progress.LOCK, row["batch_id"])
             ended = await connection.fetchrow(
                 _FAIL_REST,
@@ -169,7 +169,7 @@ async def _end_items(connection: Connection, limits: Limits, report: Report) -> 
             await queue.cancel(connection, [row["id"]])
             await connection.execute(_COUNT_FAILED, row["batch_id"], ended["failed"], ended["held"])
             await progress.finish_if_over(connection, row["batch_id"])
-            await shards.promote(connection, row["bucket"])
+            await promotion.promote(connection, row["bucket"])
             report.items_failed += ended["failed"]
 
 
@@ -177,7 +177,7 @@ async def _repair(connection: Connection, limits: Limits, report: Report) -> Non
     lost = await connection.fetch(_REQUEUE, await queue.missing(connection, limits.quiet))
     await queue.enqueue(connection, [Entry(row["id"], row["tag"], row["delay"]) for row in lost])
     idle = await connection.fetch(_IDLE_BUCKETS)
-    report.promoted += await shards.promote_all(connection, [row["bucket"] for row in idle])
+    report.promoted += await promotion.promote_all(connection, [row["bucket"] for row in idle])
     for row in await connection.fetch(_UNCOVERED, limits.quiet):
         async with connection.transaction():
             counters = await connection.fetchrow(progress.LOCK, row["batch_id"])

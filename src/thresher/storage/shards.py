@@ -2,11 +2,11 @@
 
 One running shard in a bucket, in the whole cluster: a unique index refuses a second one, so the in-shard limit on a
 host is the cluster's limit, exactly. Of a batch's shards in one bucket the first is in the queue and the others
-wait; the one that ends promotes the next of its bucket. `starts` is the lease: it rises with every claim, and whoever
-holds an older number has lost the shard.
+wait; the one that ends promotes the next of its bucket (storage/promotion.py).
+`starts` is the lease: it rises with every claim, and whoever holds an older number has lost the shard.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,37 +15,41 @@ from thresher.domain import fairness
 from thresher.domain.states import BatchState
 from thresher.storage import progress, queue
 from thresher.storage.database import Connection
+from thresher.storage.promotion import promote, promote_all
 from thresher.storage.queue import Entry
 
 _INSERT = """
-INSERT INTO shard (batch_id, bucket, ords, tag, state, starts, carry, dispatched_at, not_before)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9)
+INSERT INTO shard (batch_id, bucket, ords, tag, state, starts, carry, dispatched_at, not_before, host)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9, $10)
 RETURNING id
 """
 
 # The unsettled items of a batch to shards: each bucket in submit order, $2 items at most in one, the shards in the order of
 # their first items, which is the order of service. Tags are those of domain/fairness.py; $4 is the largest. One that is
-# still being filled is no running batch of its account.
+# still being filled is no running batch of its account. The host is taken from the text of the URL: where it is spelled in another
+# way than the parser would, the shard is one of which nothing is known.
 _CUT = """
 WITH placed AS (
-    SELECT ord, bucket, (row_number() OVER (PARTITION BY bucket ORDER BY ord) - 1) / $2 AS nth
+    SELECT ord, bucket, (row_number() OVER (PARTITION BY bucket ORDER BY ord) - 1) / $2 AS nth,
+           split_part(split_part(ref, '/', 3), ':', 1) COLLATE "C" AS host
     FROM item WHERE batch_id = $1 AND state = 0
 ),
-cut AS (SELECT bucket, nth, min(ord) AS first, array_agg(ord ORDER BY ord) AS ords FROM placed GROUP BY bucket, nth),
+cut AS (
+    SELECT bucket, nth, min(ord) AS first, array_agg(ord ORDER BY ord) AS ords,
+           CASE WHEN min(host) = max(host) THEN min(host) END AS host
+    FROM placed GROUP BY bucket, nth
+),
 fair AS (
     SELECT (SELECT tag FROM fair_clock) AS clock,
            (SELECT greatest(count(*), 1) FROM batch_progress
             WHERE account_id = $3 AND state <> 'done' AND state <> 'open') AS weight
 )
-INSERT INTO shard (batch_id, bucket, ords, tag, state)
+INSERT INTO shard (batch_id, bucket, ords, tag, state, host)
 SELECT $1, bucket, ords, least(clock + weight * (row_number() OVER (ORDER BY first) - 1), $4),
-       CASE WHEN nth = 0 THEN 'queued' ELSE 'waiting' END
+       CASE WHEN nth = 0 THEN 'queued' ELSE 'waiting' END, host
 FROM cut, fair ORDER BY first
 RETURNING id, tag, state
 """
-
-# Claims and ends of a bucket take turns: else one could park just as the other ends, and nobody would promote it.
-LOCK_BUCKET = "SELECT pg_advisory_xact_lock(1, $1)"
 
 # The bucket of a shard, locked; and its batch, whose lock comes next.
 _LOCK_BUCKET_OF = "SELECT bucket, batch_id, pg_advisory_xact_lock(1, bucket) FROM shard WHERE id = $1"
@@ -61,8 +65,8 @@ FROM shard s WHERE id = $1 FOR UPDATE OF s
 # Its queue entry is spent, so the shard goes on waiting under a new id.
 _PARK = """
 WITH gone AS (DELETE FROM shard WHERE id = $1 AND state = 'queued' RETURNING *)
-INSERT INTO shard (batch_id, bucket, ords, tag, state, starts, carry, dispatched_at, not_before, created_at)
-SELECT batch_id, bucket, ords, tag, 'waiting', starts, carry, dispatched_at, not_before, created_at FROM gone
+INSERT INTO shard (batch_id, bucket, ords, tag, state, starts, carry, dispatched_at, not_before, created_at, host)
+SELECT batch_id, bucket, ords, tag, 'waiting', starts, carry, dispatched_at, not_before, created_at, host FROM gone
 """
 
 # All of a claim but its locks, in one statement, as in a settle (storage/settling.py): its pending items, the lease, the
@@ -77,13 +81,13 @@ run AS (
     UPDATE shard SET state = 'running', starts = starts + 1, dispatched_at = coalesce(dispatched_at, now()),
            renewed_at = now(), held = (SELECT count(*) FROM mine)
     WHERE id = $1
-    RETURNING starts, dispatched_at, tag, held, carry
+    RETURNING starts, dispatched_at, tag, held, carry, bucket
 ),
 counted AS (
     UPDATE batch_progress p SET processing = p.processing + run.held - $3 FROM run WHERE p.batch_id = $2
 ),
 ticked AS (UPDATE fair_clock c SET tag = run.tag FROM run WHERE c.tag < run.tag)
-SELECT run.starts, run.dispatched_at, run.carry, b.public_id, b.options, b.deadline_at,
+SELECT run.starts, run.dispatched_at, run.carry, run.bucket, b.public_id, b.options, b.deadline_at,
        ARRAY(SELECT ord FROM mine) AS ords, ARRAY(SELECT ref FROM mine) AS refs,
        ARRAY(SELECT custom_id FROM mine) AS custom_ids
 FROM run, batch b WHERE b.id = $2
@@ -103,18 +107,17 @@ SELECT batch_id, bucket, tag FROM gone
 
 _DROP = "DELETE FROM shard WHERE id = $1"
 
-# The next in line of a free bucket. Its tag may be long past; it does not overtake those who came since. One that is
-# queued already may be far back in the queue: it keeps nobody waiting who is before it in the fair order.
-_PROMOTE = """
-WITH clock AS (SELECT tag FROM fair_clock),
-next AS (SELECT id, tag FROM shard WHERE bucket = $1 AND state = 'waiting' ORDER BY tag, id LIMIT 1)
-UPDATE shard SET state = 'queued', tag = greatest(shard.tag, clock.tag)
-FROM next, clock
-WHERE shard.id = next.id
-  AND NOT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'running')
-  AND NOT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'queued' AND not_before <= now()
-                  AND tag <= greatest(next.tag, clock.tag))
-RETURNING shard.id, shard.tag
+# What a batch that is stopping drops of its shards: the attempts that were made stay with the items.
+_KEEP = """
+UPDATE item SET attempts = kept.attempts
+FROM (SELECT c.key::int AS ord, c.value AS attempts FROM shard s CROSS JOIN LATERAL jsonb_each(s.carry) c
+      WHERE s.batch_id = $1 AND s.carry IS NOT NULL) kept
+WHERE item.batch_id = $1 AND item.ord = kept.ord AND item.state = 0
+"""
+
+_KEEP_THESE = """
+UPDATE item SET attempts = kept.value FROM jsonb_each($2) kept
+WHERE item.batch_id = $1 AND item.ord = kept.key::int AND item.state = 0
 """
 
 _ABANDON = "DELETE FROM shard WHERE batch_id = $1 AND state <> 'running' RETURNING id, bucket"
@@ -166,10 +169,11 @@ class ShardItem:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A shard in hand. `lease` proves it; `starts` counts how often it was claimed (more than once: workers died)."""
+    """A shard in hand. `lease` proves it; it counts how often the shard was claimed (more than once: workers died)."""
 
     shard: int
     lease: int
+    bucket: int
     batch: int
     batch_public_id: str
     options: dict[str, Any]
@@ -183,6 +187,7 @@ class Rest:
     """What is left of an ended shard: some of its items, to be claimed again, not before `delay`.
 
     `dispatched_at` is kept for items that were begun (their deadline counts from there) and None for the others.
+    `bucket` is where they go on, None for that of the shard; `host` theirs, if they have one in common.
     """
 
     ords: Sequence[int]
@@ -190,6 +195,8 @@ class Rest:
     dispatched_at: datetime | None = None
     carry: dict[str, list[dict[str, Any]]] | None = None
     starts: int = 0
+    bucket: int | None = None
+    host: str | None = None
 
 
 async def create(connection: Connection, batch: int, account: int, size: int) -> None:
@@ -235,6 +242,7 @@ async def _run(connection: Connection, shard: int, batch: int, held: int) -> Cla
     return Claim(
         shard,
         row["starts"],
+        row["bucket"],
         batch,
         row["public_id"],
         row["options"],
@@ -261,38 +269,49 @@ async def end(connection: Connection, shard: int, lease: int, rests: Sequence[Re
         about = await connection.fetchrow(_LOCK_BUCKET_OF, shard)
         if about is None:
             raise LeaseLost
-        counters = await connection.fetchrow(progress.LOCK, about["batch_id"])
+        bucket, batch = about["bucket"], about["batch_id"]
+        counters = await connection.fetchrow(progress.LOCK, batch)
         row = await connection.fetchrow(_END, shard, lease)
         if row is None or counters is None:
             raise LeaseLost
-        if rests and counters["state"] == BatchState.RUNNING:
+        running = counters["state"] == BatchState.RUNNING
+        if rests and running:
             clock = await connection.fetchval("SELECT tag FROM fair_clock")
+            await _add(connection, batch, bucket, max(clock, row["tag"]), rests)
+        elif counters["state"] == BatchState.STOPPING:
             for rest in rests:
-                await _add(connection, row["batch_id"], row["bucket"], max(clock, row["tag"]), rest)
+                await connection.execute(_KEEP_THESE, batch, rest.carry or {})
         # An end settles nothing: it can only be what a batch that is being stopped waited for.
         stopping = counters["state"] == BatchState.STOPPING
-        over = stopping and await progress.finish_if_over(connection, row["batch_id"])
-        await promote(connection, row["bucket"])
-        return over
+        over = stopping and await progress.finish_if_over(connection, batch)
+        await promote(connection, bucket)
+    if running:  # elsewhere after the commit, for bucket locks come first
+        await promote_all(connection, {rest.bucket for rest in rests if rest.bucket not in (None, bucket)})
+    return over
 
 
-async def _add(connection: Connection, batch: int, bucket: int, tag: int, rest: Rest) -> None:
-    """A shard for what is left. A delayed one goes into the queue with its delay, one that is ready gets in line."""
-    state = "queued" if rest.delay else "waiting"
-    shard = await connection.fetchval(
+async def _add(connection: Connection, batch: int, bucket: int, tag: int, rests: Sequence[Rest]) -> None:
+    """Shards for what is left. A delayed one goes into the queue with its delay, one that is ready gets in line."""
+    rows = await connection.fetchmany(
         _INSERT,
-        batch,
-        bucket,
-        list(rest.ords),
-        tag,
-        state,
-        rest.starts,
-        rest.carry,
-        rest.dispatched_at,
-        rest.delay,
+        [
+            (
+                batch,
+                bucket if rest.bucket is None else rest.bucket,
+                list(rest.ords),
+                tag,
+                "queued" if rest.delay else "waiting",
+                rest.starts,
+                rest.carry,
+                rest.dispatched_at,
+                rest.delay,
+                rest.host,
+            )
+            for rest in rests
+        ],
     )
-    if state == "queued":
-        await queue.enqueue(connection, [Entry(shard, tag, rest.delay)])
+    added = zip(rows, rests, strict=True)
+    await queue.enqueue(connection, [Entry(row["id"], tag, rest.delay) for row, rest in added if rest.delay])
 
 
 async def renew(connection: Connection, leases: Sequence[tuple[int, int, int]]) -> set[int]:
@@ -305,32 +324,12 @@ async def renew(connection: Connection, leases: Sequence[tuple[int, int, int]]) 
     return {row["id"] for row in rows}
 
 
-async def promote(connection: Connection, bucket: int) -> bool:
-    """Queue the next waiting shard of a bucket, if none of it is running or about to. True if there was one."""
-    row = await connection.fetchrow(_PROMOTE, bucket)
-    if row is not None:
-        await queue.enqueue(connection, [Entry(row["id"], row["tag"])])
-    return row is not None
-
-
-async def promote_all(connection: Connection, buckets: Iterable[int]) -> int:
-    """Promote in each of these buckets, one transaction each: after a commit, because bucket locks come first.
-
-    Returns how many shards were promoted.
-    """
-    promoted = 0
-    for bucket in set(buckets):
-        async with connection.transaction():
-            await connection.execute(LOCK_BUCKET, bucket)
-            promoted += await promote(connection, bucket)
-    return promoted
-
-
 async def abandon(connection: Connection, batch: int) -> list[int]:
     """Drop a batch's unclaimed shards and tell the workers that hold the others to stop.
 
     Returns the buckets in which the caller, after its commit, must promote.
     """
+    await connection.execute(_KEEP, batch)
     dropped = await connection.fetch(_ABANDON, batch)
     running = await connection.fetch(_RUNNING, batch)
     await queue.cancel(connection, [row["id"] for row in (*dropped, *running)])
@@ -339,6 +338,7 @@ async def abandon(connection: Connection, batch: int) -> list[int]:
 
 async def revoke(connection: Connection, batch: int) -> list[int]:
     """Drop all shards of a batch, claimed ones too: their workers will find their leases lost. Returns as `abandon`."""
+    await connection.execute(_KEEP, batch)
     dropped = await connection.fetch(_REVOKE, batch)
     await queue.cancel(connection, [row["id"] for row in dropped])
     return [row["bucket"] for row in dropped]
