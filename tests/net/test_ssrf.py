@@ -14,16 +14,15 @@ import aiohttp
 import pytest
 from tests.net.kit import MakeFetcher
 from tests.net.ssrf.inputs import PUBLIC, Names, allowed, hostile
-from tests.net.ssrf.rig import Outcome, Rig, Witness, attempted, fetched, responders
+from tests.net.ssrf.rig import Outcome, Rig, Witness, attempted, fetched, responders, settled
 from tests.origins.proxy import ConnectProxy
 from tests.origins.raw import Exchange, RawOrigin, redirect, reply
 
 from thresher.convert.sandbox import Converter
 from thresher.domain.address import IPAddress, forbidden
-from thresher.domain.choices import Choices
 from thresher.domain.url import parse
 from thresher.net.fetch import Fetcher
-from thresher.pipeline.item import Tools, attempt
+from thresher.pipeline.item import Tools
 from thresher.pipeline.robots import Robots
 from thresher.settings import Settings
 from thresher.storage.database import Pool
@@ -179,7 +178,7 @@ async def test_what_the_caller_sees_of_a_refusal_names_no_address_and_no_reason(
     async with RawOrigin(responders, host=ORIGIN) as origin:
         fetcher = await make_fetcher(allow=[ORIGIN], lookup=Names(ORIGIN, known))
         async with tools(fetcher, pool) as worker:
-            result = await attempt(parse(url.format(port=origin.port)), worker, 5, Choices())
+            result = await settled(worker, parse(url.format(port=origin.port)))
     assert result.failure is not None
     assert result.failure.code == "blocked_address"
     shown = json.dumps(result.record) + result.failure.detail

@@ -16,9 +16,9 @@ from tests.origins.raw import Exchange, Responder, redirect, reply
 
 from thresher.domain.choices import Choices
 from thresher.domain.failure import ItemFailed
-from thresher.domain.url import InvalidUrl, parse
+from thresher.domain.url import InvalidUrl, Url, parse
 from thresher.net.fetch import Fetcher
-from thresher.pipeline.item import Tools, attempt
+from thresher.pipeline.item import Attempt, Tools, attempt
 
 AT_ONCE = 16
 TIMEOUT = 10.0
@@ -75,10 +75,16 @@ async def attempted(tools: Tools, url: str) -> str:
         target = parse(url)
     except InvalidUrl:
         return "invalid_url"
-    result = await attempt(target, tools, TIMEOUT, Choices())
-    while moved := getattr(result, "moved", None):
-        result = await attempt(moved, tools, TIMEOUT, Choices())
+    result = await settled(tools, target)
     return result.failure.code if result.failure else "ok"
+
+
+async def settled(tools: Tools, target: Url) -> Attempt:
+    """The attempt in which an item ends: it goes on wherever it is sent, as the engine would let it."""
+    result = await attempt(target, tools, TIMEOUT, Choices())
+    while result.moved:
+        result = await attempt(result.moved, tools, TIMEOUT, Choices())
+    return result
 
 
 def responders(inputs: Sequence[Hostile]) -> dict[str, Responder]:
