@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Callable
 
+from tests.convert.labels import LABELS
 from tests.origins.encodings import coded
 from tests.origins.raw import reply
 from tests.origins.script import PAGE, SIGN, Script
@@ -12,15 +13,8 @@ from thresher.domain.failure import FailureCode
 LIMIT, UNSUPPORTED = FailureCode.CONVERSION_LIMIT, FailureCode.UNSUPPORTED_CONTENT
 MIB = 2**20
 
-# The Encoding Standard's names, and labels that no standard knows: none may cost the page.
-CHARSETS = (
-    *("utf-8", "ibm866", "koi8-r", "koi8-u", "macintosh", "windows-874", "x-mac-cyrillic", "x-user-defined"),
-    *(f"iso-8859-{part}" for part in (2, 3, 4, 5, 6, 7, 8, "8-i", 10, 13, 14, 15, 16)),
-    *(f"windows-{page}" for page in range(1250, 1259)),
-    *("gbk", "gb18030", "big5", "euc-jp", "shift_jis", "euc-kr", "latin1", "ascii", "sjis"),
-)
 # In these the page's ASCII is not ASCII, or not shown.
-STRANGE = ("utf-16le", "utf-16be", "iso-2022-jp", "replacement", "iso-2022-kr", "hz-gb-2312")
+STRANGE = {"utf-16le", "utf-16be", "replacement"}
 NONSENSE = ("utf-9", "none", "x" * 5000, "utf-8,utf-16", "🌾".encode().decode("latin-1"), "../../etc/passwd", "rot13", "zip", "idna", "undefined")  # fmt: skip
 
 
@@ -65,7 +59,10 @@ SCRIPTS = (
     _typed("a program is said to be a page", "text/html", b"\x7fELF\2\1\1" + bytes(99), UNSUPPORTED),
     _typed("JSON is nested 100,000 deep", "application/json", b"[" * 100_000 + b"]" * 100_000, sign=""),
     _typed("JSON breaks off", "application/json", b'{"wheat": ["winter', sign="wheat"),
-    *(_typed(f"the charset is {label}", f"text/html; charset={label}", PAGE) for label in CHARSETS),
-    *(_typed(f"the charset is {label}, and the page is not", f"text/html; charset={label}", PAGE, sign="") for label in STRANGE),
+    *(
+        _typed(f"the charset is {label}", f"text/html; charset={label}", PAGE, sign="" if name in STRANGE else SIGN)
+        for name, labels in LABELS.items()
+        for label in labels.split()
+    ),
     *(_typed(f"the charset is nonsense: {label[:20]!r}", f"text/html; charset={label}", PAGE) for label in NONSENSE),
 )  # fmt: skip

@@ -22,6 +22,12 @@ async def _bad_later(exchange: Exchange) -> None:
     await exchange.send(b"zz\r\n")
 
 
+async def _odd_and_bad_later(exchange: Exchange) -> None:
+    await exchange.send(CHUNKED + b"no header\r\n\r\n" + chunk(PAGE))
+    await asyncio.sleep(0.05)
+    await exchange.send(b"zz\r\n")
+
+
 def _length(value: bytes) -> bytes:
     return OK + HTML + b"Content-Length: " + value + b"\r\n\r\n" + PAGE
 
@@ -49,6 +55,7 @@ SCRIPTS = (
     Script("chunks are in capitals", raw(CHUNKED.replace(b"chunked", b"CHUNKED") + b"\r\n" + chunk(PAGE) + END)),
     Script("a chunk size is no number", raw(CHUNKED + b"\r\nzz\r\n" + PAGE), MALFORMED, "chunk"),
     Script("a chunk size is no number, some time after a good chunk", _bad_later, MALFORMED, "chunk size"),
+    Script("a chunk size is no number, some time after an odd head", _odd_and_bad_later, MALFORMED, "chunk size"),
     Script("a chunk size is negative", raw(CHUNKED + b"\r\n-5\r\n" + PAGE), MALFORMED, "chunk"),
     Script("a chunk size begins with 0x", raw(CHUNKED + b"\r\n0x5\r\n" + PAGE), MALFORMED, "chunk"),
     Script("a chunk size has twenty digits", raw(CHUNKED + b"\r\n" + b"f" * 20 + b"\r\n" + PAGE), MALFORMED, "Chunk size overflow"),

@@ -55,6 +55,7 @@ SCRIPTS = (
     Script("chunks of one byte have no end", endless(CHUNKED + b"\r\n", chunk(b"x")), MALFORMED, "more than"),
     Script("a chunk size has no end", endless(CHUNKED + b"\r\n", b"0"), MALFORMED, "more than"),
     Script("a chunk extension has no end", endless(CHUNKED + b"\r\n5;", b"x"), MALFORMED, "more than"),
+    Script("an odd head's chunk extension has no end", endless(CHUNKED + b"odd\r\n\r\n5;", b"x"), MALFORMED, "more than"),
     Script("the trailers have no end", endless(CHUNKED + b"\r\n0\r\n", b"X: y\r\n"), MALFORMED, ""),
     Script("a trailer has no end", endless(CHUNKED + b"\r\n0\r\nX: ", b"y"), MALFORMED, "long"),
     Script("the headers have no end", endless(OK, b"X-More: y\r\n"), MALFORMED, "Too many headers"),

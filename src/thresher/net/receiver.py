@@ -41,10 +41,11 @@ class Receiver(ResponseHandler):
 
         def parser() -> Any:
             super(Receiver, self).set_response_params(**params)
-            return self._parser
+            made, self._parser = self._parser, self._answer  # type: ignore[assignment]  # it has what aiohttp calls
+            return made
 
-        self._answer = _Answer(parser, self.force_close)
-        self._parser = self._answer  # type: ignore[assignment]  # it has what aiohttp calls of its own
+        self._answer = None
+        self._parser = self._answer = _Answer(parser, self.force_close)  # type: ignore[assignment]
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Called by the transport. A reset is no end: aiohttp takes a body without a length for complete then."""
