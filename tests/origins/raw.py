@@ -1,6 +1,7 @@
 """An HTTP origin at the level of bytes: each path has a responder that writes what it likes, valid or not."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -125,6 +126,9 @@ class RawOrigin:
             pass  # the client is gone, or the test is over
         finally:
             writer.transport.abort()
+            # A reset by the client, of which nobody else would take note; and the test may be over.
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
             self._tasks.discard(task)
             if not self._tasks:
                 self.all_closed.set()
