@@ -14,6 +14,7 @@ from tests.origins.raw import Blackhole, RawOrigin, redirect, reply
 from thresher.domain.failure import FailureCode
 from thresher.domain.url import parse
 from thresher.net.dial import Dial
+from thresher.net.fetch import Fetcher
 from thresher.net.proxies import Pool
 from thresher.settings import ProxyPool, Settings
 
@@ -228,6 +229,32 @@ async def test_a_proxy_that_hangs_is_told_from_one_that_cannot_be_reached(
         lost = await make_fetcher(lookup=Names([PUBLIC]), proxies=pools, connect_timeout=0.2)
         unreached = await failure(lost, "http://shop.example/")
     assert (unreached.failure.code, "proxy" in unreached.failure.detail) == (FailureCode.PROXY_FAILED, True)
+
+
+async def test_pages_go_through_the_pool_of_the_settings_and_webhooks_do_not(proxy: ConnectProxy) -> None:
+    settings = Settings(proxies=through(proxy), webhook_allow="127.0.0.1", max_redirects=0)  # type: ignore[arg-type]
+    async with RawOrigin({"/": reply(b"x")}) as origin:
+        proxy.leads = lambda _: ("127.0.0.1", origin.port)
+        async with Fetcher.from_settings(settings) as fetcher:
+            assert (await fetcher.fetch(parse(f"http://{PUBLIC}/"), timeout=5)).body == b"x"
+        webhooks = Dial.from_settings(settings, "webhook")
+        async with webhooks.session() as session, session.get(origin.url()) as response:
+            assert response.status == 200
+        webhooks.close()
+    assert proxy.asked == [f"{PUBLIC}:80"]
+
+
+async def test_a_routed_host_is_asked_for_where_it_was_routed_to(
+    make_fetcher: MakeFetcher, proxy: ConnectProxy
+) -> None:
+    async with RawOrigin({"/": reply(b"routed")}) as origin:
+        proxy.leads = lambda _: ("127.0.0.1", origin.port)
+        rules = [f"shop.example:80={PUBLIC}:8080", "inner.example:80=10.0.0.1:80"]
+        fetcher = await make_fetcher(allow=(), connect_to=rules, proxies=through(proxy))
+        assert (await fetcher.fetch(parse("http://shop.example/"), timeout=5)).body == b"routed"
+        refused = await failure(fetcher, "http://inner.example/")
+    assert refused.failure.code is FailureCode.BLOCKED_ADDRESS
+    assert proxy.asked == [f"{PUBLIC}:8080"]
 
 
 async def test_with_a_pool_no_socket_is_made_past_the_proxy(proxy: ConnectProxy) -> None:

@@ -226,6 +226,7 @@ def test_a_bad_setting_is_named_with_what_is_allowed() -> None:
         ("THRESHER_FETCH_ALLOW", "10.0.0.0/99"),
         ("THRESHER_WEBHOOK_ALLOW", "http://10.0.0.1/"),
         ("THRESHER_CONNECT_TO", "example.com=127.0.0.1"),
+        ("THRESHER_NAT64_PREFIXES", "64:ff9b::/97"),
         ("THRESHER_EXTRA_CA", "/nowhere/ca.pem"),
         ("THRESHER_EXTRA_CA", __file__),
     ],
@@ -240,6 +241,14 @@ def test_a_setting_that_would_kill_every_worker_keeps_the_start_from_happening(
     assert setting in result.stderr
     assert value in result.stderr
     assert not data_dir.exists()
+
+
+def test_a_proxy_that_is_none_keeps_the_start_from_happening_and_its_password_to_itself(room: Path) -> None:
+    pools = '{"default": {"url": "socks5://me:s3cret@proxy.example:1080"}}'
+    result = run("serve", THRESHER_DATA_DIR=str(room / "data"), THRESHER_PROXIES=pools)
+    assert (result.returncode, len(result.stderr.splitlines())) == (2, 2), result.stderr
+    assert "THRESHER_PROXIES: a URL of the proxy pool 'default'" in result.stderr
+    assert "s3cret" not in result.stderr
 
 
 @pytest.mark.parametrize("command", ["api", "work"])

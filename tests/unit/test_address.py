@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thresher.domain.address import AllowList, forbidden, parse_address, vet
+from thresher.domain.address import AllowList, forbidden, forbidden_name, parse_address, vet
 from thresher.domain.embedded import NAT64_LENGTHS, embedded, nat64_prefix
 from thresher.domain.networks import ROWS
 from thresher.domain.ports import BAD_PORTS
@@ -320,6 +320,26 @@ def test_the_bad_ports_are_those_of_the_fetch_standard() -> None:
     high = [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697, 10080]
     assert sorted(BAD_PORTS) == low + mail_and_shells + middle + high
     assert not {80, 443, 8080, 8443} & BAD_PORTS
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("localhost", "RFC 6761"),
+        ("a.LOCALHOST.", "RFC 6761"),
+        ("127.1", "not written as one"),
+        ("0x7f.1.", "not written as one"),
+        ("a.example.0X7F", "not written as one"),
+        ("2130706433", "not written as one"),
+        ("localhost.example", None),
+        ("xlocalhost", None),
+        ("1.2.3.4.example.", None),
+        ("x0x7f", None),
+    ],
+)
+def test_a_name_that_means_this_machine_or_an_address_is_left_to_nobody(name: str, why: str | None) -> None:
+    reason = forbidden_name(name)
+    assert reason is None if why is None else why in (reason or "")
 
 
 def test_only_a_literal_is_parsed_as_an_address() -> None:

@@ -56,7 +56,7 @@ def embedded(address: IPv6Address, nat64: Sequence[IPv6Network] = ()) -> list[Ca
         found.append(Carried(IPv4Address(~bits & _LOW32), "Teredo client (RFC 4380)", decides=True))
     elif address in _6TO4:
         found.append(Carried(IPv4Address(bits >> 80 & _LOW32), "6to4 (RFC 3056)"))
-    elif address in GLOBAL_UNICAST:
+    elif address in GLOBAL_UNICAST and not found:
         found += _guesses(bits)
     if middle & _LOW32 & _ISATAP_MASK == _ISATAP:
         found.append(Carried(low, "ISATAP (RFC 5214)"))
