@@ -75,10 +75,11 @@ LAWS = {
     "the outcome of a batch that ran to its end follows from its counts": """
         SELECT * FROM batch_progress WHERE state = 'done' AND outcome NOT IN ('cancelled', 'expired')
         AND outcome <> CASE WHEN completed = total THEN 'all_ok' WHEN completed > 0 THEN 'partial' ELSE 'all_failed' END""",
-    "no bucket is idle while shards wait for it": """
+    "no bucket is idle while shards wait for it, but for those whose host is left alone": """
         SELECT w.* FROM shard w WHERE w.state = 'waiting'
         AND NOT EXISTS (SELECT FROM shard r WHERE r.bucket = w.bucket AND r.state = 'running')
-        AND NOT EXISTS (SELECT FROM shard q WHERE q.bucket = w.bucket AND q.state = 'queued' AND q.not_before <= now())""",
+        AND NOT EXISTS (SELECT FROM shard q WHERE q.bucket = w.bucket AND q.state = 'queued'
+                        AND q.not_before <= greatest(now(), (SELECT h.paused_until FROM host h WHERE h.host = w.host)))""",
     "a waiting shard has no entry in the queue": """
         SELECT s.id FROM shard s JOIN thresher_queue.pgqueuer q ON q.dedupe_key = s.id::text WHERE s.state = 'waiting'""",
 }

@@ -19,10 +19,11 @@ from tests.storage.kit import LIMITS, Job
 from tests.support.postgres import execute, fresh
 
 from thresher.domain.states import BATCH_MOVES, ITEM_MOVES, SHARD_MOVES, ItemState, Outcome
-from thresher.storage import batches, database, purge, shards, submit
+from thresher.storage import batches, database, hosts, purge, shards, submit
 from thresher.storage.batches import Batch
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection
+from thresher.storage.hosts import Note
 from thresher.storage.reconcile import Limits, reconcile
 from thresher.storage.shards import Claim, LeaseLost, Rest
 
@@ -47,7 +48,9 @@ CREATE TRIGGER moved AFTER UPDATE OF state ON shard FOR EACH ROW EXECUTE FUNCTIO
 CREATE TRIGGER moved AFTER UPDATE OF state ON batch_progress FOR EACH ROW EXECUTE FUNCTION record_move();
 """
 
-_WIPE = "TRUNCATE account, item, shard, batch_progress, event, ledger, pack, batch, thresher_queue.pgqueuer CASCADE"
+_WIPE = (
+    "TRUNCATE host, account, item, shard, batch_progress, event, ledger, pack, batch, thresher_queue.pgqueuer CASCADE"
+)
 
 # What a test may do to time: nothing sleeps, the clock in the rows is moved instead.
 _DUE = """
@@ -55,6 +58,7 @@ WITH due AS (UPDATE shard SET not_before = now() - interval '1 second' WHERE not
 UPDATE thresher_queue.pgqueuer SET execute_after = now() - interval '1 second'
 WHERE dedupe_key IN (SELECT id::text FROM due)
 """
+_FREE = "UPDATE host SET paused_until = now() - interval '1 second', next_at = NULL"
 _EXPIRE = "UPDATE batch SET deadline_at = now() - interval '1 second' WHERE id = $1"
 _EXPIRE_OPEN = """
 UPDATE batch SET deadline_at = now() - interval '1 second'
@@ -167,17 +171,35 @@ class Lives(RuleBasedStateMachine):
         cut=st.integers(0, 3),
         begun=st.booleans(),
         spent=st.booleans(),
+        bucket=st.sampled_from([None, None, 0, 1, 2, 3]),
+        pause=st.booleans(),
     )
-    def end_with_rests(self, which: int, delay: int, cut: int, begun: bool, spent: bool) -> None:
+    def end_with_rests(
+        self, which: int, delay: int, cut: int, begun: bool, spent: bool, bucket: int | None, pause: bool
+    ) -> None:
+        """Some items are to be tried later, the others go on in line, or were redirected to where `bucket` is."""
         job, claim = self.held.pop(which % len(self.held))
-        self._do(self._end(job, claim, delay, cut, begun, spent))
+        self._do(self._end(job, claim, (delay, cut, begun, bucket, pause), spent))
 
-    async def _end(self, job: Job, claim: Claim, delay: int, cut: int, begun: bool, spent: bool) -> None:
+    async def _end(
+        self, job: Job, claim: Claim, left_how: tuple[int, int, bool, int | None, bool], spent: bool
+    ) -> None:
+        delay, cut, begun, bucket, pause = left_how
         left = await self._unsettled(claim)
         at = claim.dispatched_at if begun else None
+        host = f"host{claim.bucket}.example" if pause else None
+        if host is not None and await self._holds(claim):
+            await hosts.note(self.connection, claim.bucket, [Note(host, 3600, 3600)])
         rests = [
-            Rest(part, timedelta(seconds=wait), at, {str(part[0]): [{"attempt": 1}]} if begun else None)
-            for part, wait in ((left[:cut], delay), (left[cut:], 0))
+            Rest(
+                part,
+                timedelta(seconds=wait),
+                at,
+                {str(part[0]): [{"attempt": 1}]} if begun else None,
+                bucket=where,
+                host=host if where in (None, claim.bucket) else None,
+            )
+            for part, wait, where in ((left[:cut], delay, None), (left[cut:], 0, bucket))
             if part
         ]
         try:
@@ -256,7 +278,11 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def time_passes(self) -> None:
-        self._do(self.connection.execute(_DUE))
+        self._do(self._pass_time())
+
+    async def _pass_time(self) -> None:
+        await self.connection.execute(_DUE)
+        await self.connection.execute(_FREE)
 
     @invariant()
     def the_laws_hold(self) -> None:
@@ -270,7 +296,7 @@ class Lives(RuleBasedStateMachine):
         """All workers die; new ones come; who filled a batch is gone for good. Everything must end."""
         await self.connection.execute(_EXPIRE_OPEN)
         for _ in range(50):
-            await self.connection.execute(_DUE)
+            await self._pass_time()
             await self.connection.execute(_SILENT)
             await kit.drain(self.connection)
             if not await self.connection.fetchval("SELECT EXISTS (SELECT FROM shard)"):

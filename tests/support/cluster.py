@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from thresher.domain import url
 from thresher.storage import batches
@@ -67,12 +67,13 @@ async def submit(
     shard_size: int = 100,
     account: int | None = None,
     stays_open: bool = False,
+    options: dict[str, Any] | None = None,
 ) -> Batch:
     """Create a batch as the API does."""
     async with pool.acquire() as connection:
         if account is None:
             account = await ensure_account(connection)
-        new = NewBatch(account, "olostep", new_items(urls), lifetime, shard_size, {}, {}, open=stays_open)
+        new = NewBatch(account, "olostep", new_items(urls), lifetime, shard_size, options or {}, {}, open=stays_open)
         return await create(connection, new)
 
 

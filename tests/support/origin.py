@@ -21,7 +21,8 @@ class Origin:
 
     /page/X a page with the token X; /slow/S/X the same after S seconds; /hold/X the same once `release` is set;
     /status/N/X answers N; /busy/S/X answers 429 with Retry-After: S; /flaky/N/X answers 503 N times, then the page;
-    /redirect/N/X N redirects, then the page; /gzip/X the page compressed; /binary/X a picture; anything else: 404.
+    /redirect/N/X N redirects, then the page; /to/HOST/... a redirect to the rest at that host; /circle/A/B one from either
+    host to the other; /gzip/X the page compressed; /binary/X a picture; anything else: 404.
     """
 
     def __init__(self) -> None:
@@ -29,8 +30,11 @@ class Origin:
         self.asked: list[tuple[str, str]] = []  # (host, path) in the order of arrival, robots.txt left out
         self.now: Counter[str] = Counter()  # requests under way, by host
         self.most: Counter[str] = Counter()  # the most at one time, by host
+        self.crowd: dict[str, list[int]] = {}  # how many were under way with each that came, by host
+        self.times: dict[str, list[float]] = {}  # when each came, by host
         self.arrived = asyncio.Condition()
         self.robots: dict[str, str] = {}
+        self.robots_busy: dict[str, str] = {}  # hosts that answer 429 to robots.txt, with this Retry-After
         self._failed: Counter[str] = Counter()
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -64,6 +68,8 @@ class Origin:
             await self.arrived.wait_for(lambda: len(self.asked) >= requests)
 
     async def _robots_txt(self, request: web.Request) -> web.Response:
+        if request.host in self.robots_busy:
+            return web.Response(status=429, headers={"Retry-After": self.robots_busy[request.host]})
         text = self.robots.get(request.host)
         return web.Response(text=text) if text is not None else web.Response(status=404)
 
@@ -74,6 +80,8 @@ class Origin:
             self.arrived.notify_all()
         self.now[host] += 1
         self.most[host] = max(self.most[host], self.now[host])
+        self.crowd.setdefault(host, []).append(self.now[host])
+        self.times.setdefault(host, []).append(asyncio.get_running_loop().time())
         try:
             return await self._by_kind(request.match_info["kind"], request.match_info["rest"].split("/"), host)
         finally:
@@ -101,6 +109,11 @@ class Origin:
                 left = int(rest[0])
                 target = f"/redirect/{left - 1}/{token}" if left > 1 else f"/page/{token}"
                 return web.Response(status=302, headers={"Location": target})
+            case "to":
+                return web.Response(status=302, headers={"Location": f"http://{rest[0]}/{'/'.join(rest[1:])}"})
+            case "circle":
+                other = rest[0] if host == rest[1] else rest[1]
+                return web.Response(status=301, headers={"Location": f"http://{other}/circle/{rest[0]}/{rest[1]}"})
             case "gzip":
                 body = gzip.compress(PAGE.format(token=token).encode())
                 return web.Response(body=body, headers={"Content-Type": "text/html", "Content-Encoding": "gzip"})
