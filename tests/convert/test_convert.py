@@ -28,7 +28,7 @@ def test_html_without_a_type_is_recognised_by_its_first_bytes(start, content_typ
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "text/markdown; charset=utf-8", "text/csv", "application/javascript"]
+    "content_type", ["text/plain", "text/markdown; charset=utf-8", "text/x-web-markdown", "text/x"]
 )
 def test_text_passes_through_as_it_is(content_type):
     text = "# A *title*\n\n<b>not markup</b>\n\ta_b\n"
@@ -43,9 +43,14 @@ def test_text_passes_through_as_it_is(content_type):
         ("application/ld+json", "json"),
         ("application/rss+xml", "xml"),
         ("text/xml", "xml"),
+        ("application/javascript", "javascript"),
+        ("text/css", "css"),
+        ("text/calendar; charset=utf-8", "ics"),
+        ("text/vcard", "vcf"),
+        ("application/yaml", "yaml"),
     ],
 )
-def test_json_and_xml_become_a_code_block(content_type, language):
+def test_what_is_written_for_programs_becomes_a_code_block(content_type, language):
     found = document(b"{``` <a/>}\n", content_type)
     assert found.text == "{``` <a/>}\n"
     assert found.markdown == f"````{language}\n{{``` <a/>}}\n````\n"

@@ -1,45 +1,62 @@
-"""What a body is, by its declared type and its first bytes: HTML, text, JSON, XML, or nothing we convert.
+"""What a body is, by its declared type and its first bytes: a kind of text that is converted, or nothing we convert.
 
 A short form of the WHATWG MIME Sniffing standard: a declared type is believed unless the bytes are plainly
 something else; without one the bytes decide. The name of a file is never looked at.
 """
 
 import re
-from typing import Literal
+from typing import Literal, NamedTuple
 
+import orjson
+
+from thresher.convert import magic
 from thresher.convert.charset import head_as_ascii
 from thresher.convert.wide import CONTROLS
 from thresher.domain.failure import FailureCode, ItemFailed
 
-Content = Literal["html", "text", "json", "xml"]
+Kind = Literal["html", "json", "xml", "table", "code", "text"]
+
+
+class Content(NamedTuple):
+    """`language` names the language of code, as a fence does; it is empty for the other kinds."""
+
+    kind: Kind
+    language: str = ""
+
 
 _SNIFF = 1445  # bytes; the resource header of the standard
-_UNKNOWN = frozenset(
-    {"", "unknown/unknown", "application/unknown", "*/*", "application/octet-stream", "binary/octet-stream"}
-)
-_HTML = frozenset({"text/html", "application/xhtml+xml"})
-_JSON = frozenset({"application/json", "text/json", "application/x-ndjson", "application/jsonl"})
-_XML = frozenset({"text/xml", "application/xml"})
+_STRAY = 64  # one control byte in so many is an accident in declared text; more, or a NUL, is binary data
+_MEDIA = frozenset({"image", "audio", "video", "font"})
 
-_MAGIC = (
-    (b"%PDF-", "application/pdf"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"RIFF", "a RIFF container (image/webp, audio or video)"),
-    (b"PK\x03\x04", "application/zip (or an Office document)"),
-    (b"PK\x05\x06", "application/zip"),
-    (b"\x1f\x8b", "application/gzip"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE document (older Office)"),
-    (b"wOFF", "font/woff"),
-    (b"wOF2", "font/woff2"),
-    (b"OggS\x00", "application/ogg"),
-    (b"\x7fELF", "an executable"),
-    (b"Rar!\x1a\x07", "application/vnd.rar"),
-    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
-    (b"SQLite format 3\x00", "application/vnd.sqlite3"),
-)
+_HTML = Content("html")
+_JSON = Content("json")
+_XML = Content("xml")
+_TABLE = Content("table")
+_TEXT = Content("text")
+
+_TYPES: dict[str, Content] = {
+    **dict.fromkeys(("text/html", "application/xhtml+xml"), _HTML),
+    **dict.fromkeys(("application/json", "text/json", "application/x-ndjson", "application/ndjson"), _JSON),
+    **dict.fromkeys(("application/jsonl", "application/json-seq", "application/x-json"), _JSON),
+    **dict.fromkeys(("text/xml", "application/xml", "text/x-opml", "text/xsl"), _XML),
+    **dict.fromkeys(("text/csv", "application/csv", "text/comma-separated-values"), _TABLE),
+    **dict.fromkeys(("text/tab-separated-values", "text/x-csv", "application/x-csv"), _TABLE),
+}
+_LANGUAGES = {
+    **dict.fromkeys(("javascript", "x-javascript", "ecmascript", "x-ecmascript"), "javascript"),
+    **dict.fromkeys(("calendar", "x-vcalendar"), "ics"),
+    **dict.fromkeys(("vcard", "x-vcard", "directory"), "vcf"),
+    **dict.fromkeys(("yaml", "x-yaml", "vnd.yaml"), "yaml"),
+    **dict.fromkeys(("x-python", "x-script.python"), "python"),
+    **dict.fromkeys(("x-sh", "x-shellscript"), "sh"),
+    **dict.fromkeys(("x-diff", "x-patch"), "diff"),
+    **dict.fromkeys(("x-c", "x-csrc", "x-chdr"), "c"),
+    **dict.fromkeys(("x-tex", "x-latex"), "tex"),
+    **{
+        name: name.removeprefix("x-")
+        for name in ("css", "toml", "sql", "x-sql", "typescript", "x-java", "x-java-source")
+    },
+}
 
 _HTML_START = re.compile(
     rb"[\t\n\x0c\r ]*(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|"
@@ -47,35 +64,80 @@ _HTML_START = re.compile(
     re.IGNORECASE,
 )
 _XML_START = re.compile(rb"(?:\xef\xbb\xbf)?[\t\n\r ]*<\?xml[\t\n\r ]", re.IGNORECASE)
-_XHTML_ROOT = re.compile(rb"<html[\t\n\r >]", re.IGNORECASE)
+_PROLOGUE = rb"(?:\xef\xbb\xbf)?(?>\s+|<\?(?>.*?\?>)|<!--(?>.*?-->)|<!doctype[^>\[]*>)*+"
+_ROOT = re.compile(_PROLOGUE + rb"<([a-z:]+)[\s>/]", re.IGNORECASE | re.DOTALL)
+_XML_ROOTS = frozenset({b"rss", b"feed", b"rdf:rdf", b"urlset", b"sitemapindex", b"opml"})
+_JSON_START = re.compile(rb"(?:\xef\xbb\xbf)?[\t\n\r ]*[\[{]")
 
 
 def classify(data: bytes, content_type: str | None) -> Content:
     """What to convert `data` as. Raises ItemFailed(unsupported_content), naming the type, for what is not text."""
-    essence = (content_type or "").partition(";")[0].strip().lower()
+    essence = re.split("[;,]", content_type or "", maxsplit=1)[0].strip().lower()
     head = head_as_ascii(data, content_type, _SNIFF)
-    for magic, name in _MAGIC:
-        if head.startswith(magic):
-            raise _unsupported(name, essence)
-    if essence in _HTML:
-        return "html"
-    if essence.split("/")[0] in ("image", "audio", "video", "font") and essence != "image/svg+xml":
+    binary = CONTROLS.search(head) is not None
+    start = data[:_SNIFF].lstrip()
+    signed = start if start.startswith(magic.READABLE) else data if binary else b""
+    if name := magic.name_of(signed):
+        raise _unsupported(name, essence)
+    if essence == "text/html":
+        return _believed_html(data, head)
+    group, _, subtype = essence.partition("/")
+    if group in _MEDIA and subtype != "svg+xml":
         raise _unsupported(essence, "")
-    if CONTROLS.search(head):
+    if binary and (group != "text" or b"\0" in head or len(CONTROLS.findall(head)) * _STRAY > len(head)):
         raise _unsupported(essence or "binary data without a declared type", "")
-    if essence in _JSON or essence.endswith("+json"):
-        return "json"
-    if essence in _XML or essence.endswith("+xml"):
-        return "html" if _XHTML_ROOT.search(head) else "xml"
-    return _sniff(head) if essence in _UNKNOWN else "text"
+    return _declared(essence, data, head)
 
 
-def _sniff(head: bytes) -> Content:
-    if _HTML_START.match(head):
-        return "html"
-    if _XML_START.match(head):
-        return "html" if _XHTML_ROOT.search(head) else "xml"
-    return "text"
+def _believed_html(data: bytes, head: bytes) -> Content:
+    """What is said to be HTML, as most things are: feeds are told by their root, JSON by being it."""
+    root = _ROOT.match(head)
+    if root and root[1].lower() in _XML_ROOTS:
+        return _XML
+    return _JSON if _is_json(data) else _HTML
+
+
+def _declared(essence: str, data: bytes, head: bytes) -> Content:
+    content, (group, _, name) = _TYPES.get(essence), essence.partition("/")
+    if content is None and name.endswith("+json"):
+        content = _JSON
+    elif content is None and name.endswith("+xml"):
+        content = _XML
+    if content in (_JSON, _XML):
+        return _HTML if _is_html(head) else content
+    if content is None and group in ("text", "application") and name in _LANGUAGES:
+        content = Content("code", _LANGUAGES[name])
+    if content is None and group == "text":
+        content = _TEXT
+    if content is None:
+        content = _sniff(data, head)
+        if content is _TEXT and essence == "application/vnd.ms-excel":  # what servers call CSV
+            return _TABLE
+    return content
+
+
+def _sniff(data: bytes, head: bytes) -> Content:
+    if _is_html(head) or _HTML_START.match(head):
+        return _HTML
+    root = _ROOT.match(head)
+    if _XML_START.match(head) or (root and root[1].lower() in _XML_ROOTS):
+        return _XML
+    return _JSON if _is_json(data) else _TEXT
+
+
+def _is_html(head: bytes) -> bool:
+    root = _ROOT.match(head)
+    return root is not None and root[1].lower() == b"html"
+
+
+def _is_json(data: bytes) -> bool:
+    if not _JSON_START.match(data):
+        return False
+    try:
+        orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
+    except ValueError:
+        return False
+    return True
 
 
 def _unsupported(found: str, declared: str) -> ItemFailed:

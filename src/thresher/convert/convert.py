@@ -3,17 +3,14 @@
 Content coding, type, charset, then the converter for the type. Knows no pipe and no limits but that of decompression.
 """
 
-import re
-
-from thresher.convert import html
+from thresher.convert import html, jsontext, markup, table, xmldoc, xmltree
 from thresher.convert.charset import to_text
-from thresher.convert.content import classify
+from thresher.convert.content import Content, classify
 from thresher.convert.decode import decode_body
 from thresher.convert.document import Document, Source
+from thresher.convert.html import Page
 from thresher.convert.laps import Laps
 from thresher.convert.verdict import NOTHING, Answer, judge
-
-_BACKTICKS = re.compile(r"`{3,}")
 
 
 def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None) -> Document:
@@ -22,9 +19,10 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None)
     data = decode_body(source.body, source.content_encoding, max_decoded_bytes)
     laps.lap("decompress")
     content = classify(data, source.content_type)
-    text, charset = to_text(data, source.content_type, content if content in ("html", "xml") else None)
+    text, charset = to_text(data, source.content_type, content.kind if content.kind in ("html", "xml") else None)
     laps.lap("charset")
-    if content == "html":
+    tree = xmltree.parse(text) if content.kind == "xml" else None
+    if content.kind == "html" or (tree is not None and xmldoc.is_html(tree)):
         page = html.convert(text, source.url, laps)
         answer = Answer(
             text, page.title, page.markdown, page.text, source.url, source.requested or source.url, source.headers
@@ -33,11 +31,20 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None)
         laps.lap("verdict")
         return Document("html", *charset, page.title, page.markdown, page.text, page.links, page.metadata, verdict)
     text = text.replace("\0", "")
-    markdown = text if content == "text" else _fenced(text, content)
-    return Document("text", *charset, None, markdown, text, verdict=None if text.strip() else NOTHING)
+    if not text.strip() or content.kind == "text":
+        page = Page(None, text, text, [], {})
+    elif content.kind == "xml":
+        page = xmldoc.convert(text, tree, source.url) if tree is not None else xmldoc.as_it_is(text)
+    else:
+        page = _page(content, text, source.url)
+    laps.lap("convert")
+    verdict = None if page.markdown.strip() else NOTHING
+    return Document("text", *charset, page.title, page.markdown, page.text, page.links, page.metadata, verdict)
 
 
-def _fenced(text: str, language: str) -> str:
-    """`text` as a code block, with a fence longer than any in it (CommonMark, section 4.5)."""
-    fence = "`" * max(3, 1 + max((len(run) for run in _BACKTICKS.findall(text)), default=0))
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}\n"
+def _page(content: Content, text: str, url: str) -> Page:
+    if content.kind == "json":
+        return jsontext.convert(text, url)
+    if content.kind == "table":
+        return table.convert(text)
+    return Page(None, markup.fenced(text, content.language), text, [], {})

@@ -1,0 +1,56 @@
+"""CSV and its kin as a table in markdown (GFM). The first row is the head; nothing is left out, nothing is guessed of types."""
+
+import csv
+import io
+import re
+
+from thresher.convert import markup
+from thresher.convert.html import Page
+
+_DELIMITERS = ",;\t|"
+_SAMPLE = 16_384  # characters in which the delimiter is looked for
+_SEPARATOR_LINE = re.compile(r"sep=([^\r\n])\r?\n", re.IGNORECASE)  # written and read by spreadsheets
+
+
+def convert(text: str) -> Page:
+    """Convert delimited `text`; what cannot be read as a table stays as it is, in a fence."""
+    body, delimiter = _delimited(text)
+    try:
+        rows = [row for row in csv.reader(io.StringIO(body, newline=""), delimiter=delimiter) if row]
+    except csv.Error:  # a quote never closed makes a field without bounds
+        return Page(None, markup.fenced(text, "csv"), text, [], {})
+    return Page(None, _table(rows), text, [], {})
+
+
+def _delimited(text: str) -> tuple[str, str]:
+    if match := _SEPARATOR_LINE.match(text):
+        return text[match.end() :], match[1]
+    sample = text[:_SAMPLE]
+    if len(text) > _SAMPLE:
+        sample = sample[: sample.rfind("\n") + 1] or sample
+    return text, max(_DELIMITERS, key=lambda delimiter: _score(sample, delimiter))
+
+
+def _score(sample: str, delimiter: str) -> tuple[int, int]:
+    """How many rows have as many fields as the first one, and how many fields; a lone column counts for nothing."""
+    try:
+        widths = [len(row) for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if row]
+    except csv.Error:
+        return 0, 0
+    if not widths or widths[0] == 1:
+        return 0, 0
+    return sum(width == widths[0] for width in widths), widths[0]
+
+
+def _table(rows: list[list[str]]) -> str:
+    """Short rows stay short, as GFM allows: filling them up could make a small file a huge one."""
+    if not rows:
+        return ""
+    width = max(map(len, rows))
+    head = [*rows[0], *[""] * (width - len(rows[0]))]
+    lines = [_row(head), "| " + "--- | " * (width - 1) + "--- |", *map(_row, rows[1:])]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(map(markup.cell, cells))} |"
