@@ -11,7 +11,7 @@ import orjson
 
 from thresher.convert import magic
 from thresher.convert.charset import head_as_ascii
-from thresher.convert.wide import CONTROLS
+from thresher.convert.wide import controls
 from thresher.domain.failure import FailureCode, ItemFailed
 
 Kind = Literal["html", "json", "xml", "table", "code", "text"]
@@ -72,19 +72,19 @@ _JSON_START = re.compile(rb"(?:\xef\xbb\xbf)?[\t\n\r ]*[\[{]")
 
 def classify(data: bytes, content_type: str | None) -> Content:
     """What to convert `data` as. Raises ItemFailed(unsupported_content), naming the type, for what is not text."""
-    essence = re.split("[;,]", content_type or "", maxsplit=1)[0].strip().lower()
+    essence = (content_type or "").partition(";")[0].partition(",")[0].strip().lower()
     head = head_as_ascii(data, content_type, _SNIFF)
-    binary = CONTROLS.search(head) is not None
-    start = data[:_SNIFF].lstrip()
+    binary = controls(head)
+    start = head.lstrip()
     signed = start if start.startswith(magic.READABLE) else data if binary else b""
-    if name := magic.name_of(signed):
+    if signed and (name := magic.name_of(signed)):
         raise _unsupported(name, essence)
     if essence == "text/html":
         return _believed_html(data, head)
     group, _, subtype = essence.partition("/")
     if group in _MEDIA and subtype != "svg+xml":
         raise _unsupported(essence, "")
-    if binary and (group != "text" or b"\0" in head or len(CONTROLS.findall(head)) * _STRAY > len(head)):
+    if binary and (group != "text" or b"\0" in head or binary * _STRAY > len(head)):
         raise _unsupported(essence or "binary data without a declared type", "")
     return _declared(essence, data, head)
 

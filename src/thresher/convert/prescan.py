@@ -13,19 +13,23 @@ PRESCAN = 1024  # bytes; what the standard and the browsers look at
 _LATE = 65_536  # bytes in which a meta element is believed that the parser finds, as the standard has it change course
 
 _OPENING = re.compile(rb"<(?:(?P<comment>!--)|(?P<meta>meta)(?=[\t\n\f\r /])|(?P<tag>/?[a-z])|[!/?])", re.IGNORECASE)
-_TAG_NAME = re.compile(rb"[^\t\n\f\r >]*")
-_BEFORE_NAME = re.compile(rb"[\t\n\f\r /]*")
-_SPACE = re.compile(rb"[\t\n\f\r ]*")
-_NAME = re.compile(rb"[^\t\n\f\r />][^\t\n\f\r />=]*")
-_VALUE = re.compile(rb"[^\t\n\f\r >]*")
+# "Get an attribute", once for skipping all of a tag, once for reading them. Possessive throughout: nothing is tried twice.
+_SPACE = rb"[\t\n\f\r ]*+"
+_NAME = rb"[^\t\n\f\r />][^\t\n\f\r />=]*+"
+_EQUALS = _SPACE + b"=" + _SPACE
+_REST = re.compile(
+    rb"[^\t\n\f\r >]*+(?:[\t\n\f\r /]++|" + _NAME + rb"(?:" + _EQUALS + rb"(?:\"[^\"]*+\"|'[^']*+'|(?![\"'])[^\t\n\f\r >]*+)"
+    rb"|(?!" + _EQUALS + rb")))*+>"
+)  # fmt: skip
+_ATTRIBUTE = re.compile(
+    rb"(" + _NAME + rb")(?:" + _EQUALS + rb"(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >]*+)))?+"
+)  # fmt: skip
 _IN_CONTENT = re.compile(
     r"""charset[\t\n\f\r ]*=[\t\n\f\r ]*(?:"([^"]*)"|'([^']*)'|([^\t\n\f\r ;"'][^\t\n\f\r ;]*))?"""
 )
 _XML_ENCODING = re.compile(rb"""encoding[\x00-\x20]*=[\x00-\x20]*(?:"([^"]*)"|'([^']*)')""")
 _WIDE_XML = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
 _LATE_META = re.compile(rb"<meta[\t\n\f\r /][^<>]*charset", re.IGNORECASE)
-
-Attribute = tuple[bytes, bytes]
 
 
 class _Exhausted(Exception):
@@ -79,19 +83,19 @@ def _meta(head: bytes) -> str:
         if opening["comment"]:
             position = _after(head, b"-->", start + 2)  # the dashes of "<!-->" count twice
         elif opening["meta"]:
-            attributes, position = _attributes(head, opening.end())
-            if charset := _charset_of(attributes):
+            position = _after_tag(head, opening.end())
+            if charset := _charset_of(head[opening.end() : position]):
                 return charset
         elif opening["tag"]:
-            _, position = _attributes(head, _end(_TAG_NAME, head, start))
+            position = _after_tag(head, start + 1)
         else:
             position = _after(head, b">", start)
     raise _Exhausted
 
 
-def _charset_of(attributes: list[Attribute]) -> str | None:
-    """The processing of a meta element's attributes; the first one of a name counts."""
-    first = dict(reversed(attributes))
+def _charset_of(tag: bytes) -> str | None:
+    """What a meta element says, by its attributes; the first one of a name counts."""
+    first = {name: double or single or bare for name, double, single, bare in reversed(_ATTRIBUTE.findall(tag.lower()))}
     if b"charset" in first:
         charset = canonical(first[b"charset"].decode("latin-1"))
     elif first.get(b"http-equiv") == b"content-type":
@@ -107,36 +111,10 @@ def _in_content(content: str) -> str | None:
     return canonical(match[1] or match[2] or match[3] or "") if match else None
 
 
-def _attributes(head: bytes, position: int) -> tuple[list[Attribute], int]:
-    """The attributes of the tag at `position` and where the tag ends. Raises _Exhausted if the bytes end before it."""
-    found: list[Attribute] = []
-    while head[(position := _end(_BEFORE_NAME, head, position))] != 0x3E:
-        end = _end(_NAME, head, position)
-        name, value = head[position:end].lower(), b""
-        position = _end(_SPACE, head, end)
-        if head[position] == 0x3D:
-            value, position = _value(head, _end(_SPACE, head, position + 1))
-        found.append((name, value.lower()))
-    return found, position + 1
-
-
-def _value(head: bytes, position: int) -> tuple[bytes, int]:
-    if head[position] in b"\"'":
-        end = head.find(head[position], position + 1)
-        if end < 0:
-            raise _Exhausted
-        return head[position + 1 : end], end + 1
-    end = _end(_VALUE, head, position)
-    return head[position:end], end
-
-
-def _end(pattern: re.Pattern[bytes], head: bytes, position: int) -> int:
-    """Where the run of `pattern` ends, which is inside of `head`; it may be empty."""
-    match = pattern.match(head, position)
-    end = match.end() if match else position
-    if end >= len(head):
+def _after_tag(head: bytes, position: int) -> int:
+    if (match := _REST.match(head, position)) is None:
         raise _Exhausted
-    return end
+    return match.end()
 
 
 def _after(head: bytes, mark: bytes, position: int) -> int:
@@ -154,7 +132,12 @@ def _readable_as_ascii(charset: str | None) -> str | None:
 def _late_meta(data: bytes) -> str | None:
     """A meta element that only the parser meets ("change the encoding"): comments, scripts and styles are passed over."""
     head = data[:_LATE]
-    if not _LATE_META.search(head, PRESCAN - 64):
+    if (candidate := _LATE_META.search(head, PRESCAN - 64)) is None:
         return None
+    end = head.find(b">", candidate.end()) + 1
+    return (_met_by_parser(head[:end]) if end else None) or _met_by_parser(head)
+
+
+def _met_by_parser(head: bytes) -> str | None:
     document = turbohtml.parse(head, positions=False)
     return document.encoding.lower() if document.encoding and document.encoding_confidence == "certain" else None
