@@ -25,9 +25,10 @@ from thresher.convert.sandbox import Converter
 from thresher.domain.choices import Choices, OnBlocked
 from thresher.domain.failure import FailureCode
 from thresher.domain.url import parse
+from thresher.domain.way import Way, way
 from thresher.net.dial import Dial
 from thresher.net.fetch import Fetcher
-from thresher.pipeline.item import Attempt, Tools, attempt
+from thresher.pipeline.item import Attempt, NotNow, Tools, attempt
 from thresher.pipeline.robots import Robots
 from thresher.settings import Settings
 from thresher.storage import hosts
@@ -207,6 +208,48 @@ async def test_a_failure_of_robots_txt_is_not_taken_for_the_pages(bench: Bench):
     assert result.http is None
     assert "bytes" not in record
     assert record["detail"].startswith("robots.txt: ")
+
+
+async def test_a_redirect_to_another_host_ends_the_attempt_where_it_leads(make_fetcher: MakeFetcher, pool: Pool):
+    fetcher, settings = await make_fetcher(max_redirects=2, connect_to="other.example:80=127.0.0.1:1")
+    async with (
+        RawOrigin({"/a": redirect("/b"), "/b": redirect("http://other.example/c#part")}) as origin,
+        _tools(fetcher, settings, pool) as tools,
+    ):
+        moved = await attempt(parse(origin.url("/a")), tools, 10, Choices())
+        assert moved.moved == parse("http://other.example/c#part")
+        assert (moved.failure, moved.frame) == (None, None)
+        _sound(moved.record)
+        assert (moved.record["code"], moved.record["status"], moved.record["to"]) == ("moved", 302, moved.moved.href)
+        assert moved.record["redirects"] == [origin.url("/a"), origin.url("/b")]
+        # And the redirects so far count, wherever they were.
+        on = way(origin.url("/a"), [moved.record])
+        again = await attempt(Way(parse(origin.url("/a")), on.redirects), tools, 10, Choices())
+        _failed(again, FailureCode.TOO_MANY_REDIRECTS)
+
+
+async def test_what_may_not_begin_yet_sends_nothing_and_what_may_not_go_on_yet_waits_its_turn(
+    make_fetcher: MakeFetcher, pool: Pool
+):
+    told: list[float | None] = []
+
+    async def may_begin(crawl_delay: float | None) -> bool:
+        told.append(crawl_delay)
+        return len(told) == 2
+
+    fetcher, settings = await make_fetcher()
+    rules = reply(b"User-agent: *\nCrawl-delay: 7\n")
+    async with (
+        RawOrigin({"/robots.txt": rules, "/a": redirect("/b")}) as origin,
+        _tools(fetcher, settings, pool) as tools,
+    ):
+        with pytest.raises(NotNow):
+            await attempt(parse(origin.url("/a")), tools, 10, Choices(), may_begin)
+        assert [exchange.path for exchange in origin.seen] == ["/robots.txt"]
+        result = await attempt(parse(origin.url("/a")), tools, 10, Choices(), may_begin)
+        assert [exchange.path for exchange in origin.seen] == ["/robots.txt", "/a"]
+    assert told == [7.0, 7.0, 7.0]
+    assert result.record["to"] == origin.url("/b")
 
 
 # -- statuses

@@ -18,7 +18,7 @@ from thresher.domain.failure import FailureCode
 from thresher.domain.url import parse
 from thresher.pipeline import robots as module
 from thresher.pipeline.robots import Robots
-from thresher.storage import database
+from thresher.storage import database, hosts
 from thresher.storage.database import Pool
 
 RULES = b"User-agent: *\nDisallow: /private\n"
@@ -108,6 +108,21 @@ async def test_without_the_database_the_site_is_asked(make_fetcher: MakeFetcher,
     fetcher, settings = await make_fetcher()
     async with RawOrigin({"/robots.txt": reply(RULES)}) as origin:
         assert not await allowed(Robots(fetcher, closed, settings), origin.url("/private"))
+
+
+async def test_of_many_origins_the_database_is_asked_at_once_and_not_again(make_robots: MakeRobots, pool: Pool):
+    async with RawOrigin({"/robots.txt": reply(RULES)}) as known, RawOrigin({"/robots.txt": reply(RULES)}) as new:
+        await allowed(await make_robots(), known.url("/"))
+        robots = await make_robots()
+        await robots.recall([parse(origin.url("/")).origin for origin in (known, new)])
+        # What is written from now on, nobody looks at.
+        open_to_all = {"rules": [], "crawl_delay": None, "agent": "thresher"}
+        await pool.execute("UPDATE robots SET rules = $1", open_to_all)
+        async with pool.acquire() as connection:
+            await hosts.remember_robots(connection, parse(new.url("/")).origin, open_to_all, 60)
+        assert not await allowed(robots, known.url("/private"))
+        assert not await allowed(robots, new.url("/private"))
+        assert (asked(known), asked(new)) == (1, 1)
 
 
 # -- askers that go away

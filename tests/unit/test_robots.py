@@ -193,6 +193,19 @@ _FILES = {
         True,
     ),
     "a byte order mark": ("\ufeffUser-agent: *\nDisallow: /x", False),
+    "the first two bytes of a byte order mark": (b"\xef\xbbUser-agent: *\nDisallow: /x", False),
+    "the first byte of a byte order mark": (b"\xefUser-agent: *\nDisallow: /x", False),
+    "a byte order mark that is broken in the middle": (b"\xef\x11\xbfUser-agent: *\nDisallow: /x", True),
+    "a byte order mark in the second line": (b"User-agent: *\n\xef\xbb\xbfDisallow: /x", True),
+    "an agent with a space is the one before it": (
+        "User-agent: *\nDisallow: /y\nUser-agent: Thresher Bar\nDisallow: /x",
+        False,
+    ),
+    "a sitemap does not end what both agents share": (
+        "User-agent: a\nSitemap: https://h/s\nUser-agent: *\nDisallow: /x",
+        False,
+    ),
+    "a rule of nobody before, and of everybody behind": ("foo: /x\nDisallow: /y\nUser-agent: *\nDisallow: /x", False),
     "bytes that are not UTF-8": (b"# \xff\xfe\nUser-agent: *\nDisallow: /\xe9\nDisallow: /x", False),
     "a page in HTML": ("<!doctype html><html><body>Disallow: /x</body></html>", True),
 }
@@ -201,6 +214,44 @@ _FILES = {
 @pytest.mark.parametrize(("text", "allowed"), _FILES.values(), ids=_FILES.keys())
 def test_a_file_is_read_as_it_is_meant(text: str | bytes, allowed: bool):
     assert _allows(text, "/x") is allowed
+
+
+# Cases in the manner of Google's own tests of its parser, as far as RFC 9309 says the same: (rules, path, is it allowed).
+_LONGEST = [
+    (("Disallow: /x/page.html", "Allow: /x/"), "/x/page.html", False),
+    (("Allow: /x/page.html", "Disallow: /x/"), "/x/page.html", True),
+    (("Allow: /x/page.html", "Disallow: /x/"), "/x/", False),
+    (("Disallow: ", "Allow: "), "/x/page.html", True),
+    (("Disallow: /", "Allow: /"), "/x/page.html", True),
+    (("Disallow: /x", "Allow: /x/"), "/x", False),
+    (("Disallow: /x", "Allow: /x/"), "/x/", True),
+    (("Disallow: /x/page.html", "Allow: /x/page.html"), "/x/page.html", True),
+    (("Allow: /page", "Disallow: /*.html"), "/page.html", False),
+    (("Allow: /page", "Disallow: /*.html"), "/page", True),
+    (("Allow: /x/page.", "Disallow: /*.html"), "/x/page.html", True),
+    (("Allow: /x/page.", "Disallow: /*.html"), "/x/y.html", False),
+    (("Disallow: /foo/bar/quz", "Allow: /foo/*/qux"), "/foo/bar/quz", False),
+    (("Disallow: /foo/bar$", "Allow: /foo/bar/qux"), "/foo/bar", False),
+    (("Disallow: /foo/bar$", "Allow: /foo/bar/qux"), "/foo/bar/qux", True),
+    (("Disallow: /foo/bar$", "Allow: /foo/bar/qux"), "/foo/bar/", True),
+    (("# Disallow: /", "Disallow: /foo/quz#qux", "Allow: /"), "/foo/bar", True),
+    (("# Disallow: /", "Disallow: /foo/quz#qux", "Allow: /"), "/foo/quz", False),
+    (
+        ("Disallow: /", "Allow: /foo/bar?qux=taz&baz=http://foo.bar?tar&par"),
+        "/foo/bar?qux=taz&baz=http://foo.bar?tar&par",
+        True,
+    ),
+    (("Disallow: /", "Allow: /foo/bar/%E3%83%84"), "/foo/bar/%E3%83%84", True),
+    (("Disallow: /", "Allow: /foo/bar/ツ"), "/foo/bar/%E3%83%84", True),
+    (("Disallow: /", "Allow: /foo/bar/%62%61%7A"), "/foo/bar/%62%61%7A", True),
+    (("Disallow: /*/*/bar", "Allow: /a/b/"), "/a/b/bar", False),
+]
+
+
+@pytest.mark.parametrize(("rules", "path", "allowed"), _LONGEST)
+def test_the_longest_match_decides_whatever_the_order(rules: tuple[str, ...], path: str, allowed: bool):
+    assert _allows(_all(*rules), path) is allowed
+    assert _allows(_all(*reversed(rules)), path) is allowed
 
 
 def test_a_path_in_another_charset_is_matched_by_its_octets():

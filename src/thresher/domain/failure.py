@@ -130,7 +130,7 @@ FAILURES: dict[FailureCode, FailureKind] = {
         "Leave the page out, or tell the site's owner: the server is broken for this page.",
     ),
     FailureCode.RATE_LIMITED: FailureKind(
-        "The site asked for fewer requests (429, or 503 with Retry-After).",
+        "The site asked for fewer requests (429, 430, or 503 with Retry-After).",
         True,
         "Retry later, with fewer pages of this host at a time.",
     ),

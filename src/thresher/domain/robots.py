@@ -136,10 +136,16 @@ def _respell_one(match: re.Match[bytes]) -> bytes:
 
 def _lines(data: bytes) -> list[bytes]:
     # bytes.splitlines knows the RFC's three line ends and, unlike str's, no others.
-    lines = data[:MAX_BYTES].removeprefix(_BOM).splitlines()
+    lines = _without_mark(data[:MAX_BYTES]).splitlines()
     cut_inside = len(data) > MAX_BYTES and not {data[MAX_BYTES - 1], data[MAX_BYTES]} & set(b"\r\n")
     # Half a rule would forbid or allow more than the whole one.
     return lines[:-1] if cut_inside else lines
+
+
+def _without_mark(data: bytes) -> bytes:
+    """Without the byte order mark, of which some editors leave only a part."""
+    part = next((n for n, byte in enumerate(_BOM) if data[n : n + 1] != bytes((byte,))), len(_BOM))
+    return data[part:]
 
 
 def _groups(lines: Iterable[bytes]) -> list[_Group]:
