@@ -36,7 +36,8 @@ async def test_without_formats_everything_is_there(api: Api, items: list[dict[st
     assert (content["url"], content["custom_id"]) == ("https://a.example/good", "c0")
     assert content["page_metadata"]["status_code"] == 200
     assert content["page_metadata"]["title"] == "c0"
-    assert content["page_metadata"]["charset"] == "utf-8"
+    charset = [content["page_metadata"][name] for name in ("charset", "charset_source", "charset_certainty")]
+    assert charset == ["utf-8", "header", 1.0]
     assert {name for name in content if name.endswith("_hosted_url") and content[name] is None} == {
         f"{kind}_hosted_url" for kind in ("html", "markdown", "text", "json", "screenshot", "file")
     }

@@ -226,6 +226,11 @@ def test_a_quote_that_is_never_closed_does_not_lose_the_file():
     assert "3,4" in document(text, "text/csv").markdown
 
 
+def test_a_file_wider_than_any_spreadsheet_is_no_table_and_one_that_just_fits_is():
+    assert document("a," * 16_384 + "\n", "text/csv").markdown.startswith("```csv\na,a,")
+    assert document("a," * 16_383 + "\n", "text/csv").markdown.startswith("| a | a | ")
+
+
 def test_a_calendar_and_lines_of_json_are_code():
     assert of_file("meeting.ics", "text/calendar").markdown.startswith("```ics\nBEGIN:VCALENDAR\n")
     assert of_file("lines.ndjson", "application/x-ndjson").markdown == '```json\n{"a": 1}\n{"a": 2}\n```\n'

@@ -72,6 +72,16 @@ def test_an_empty_body_makes_a_frame():
     assert (frame.body, frame.html(10), frame.markdown) == (b"", "", "")
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_html_is_decoded_as_the_conversion_decoded_it_and_nothing_is_decided_again(mark):
+    page = mark + "<p>Сегодня утром шёл сильный дождь</p>"
+    for codec, content_type in (("utf-16-le", None), ("utf-8", "text/html"), ("cp1251", "text/html; charset=x-cp1251")):
+        frame = Frame.parse(frame_of(Source("https://barn.example/", page.encode(codec, "ignore"), content_type)))
+        assert frame.html(10**6) == page.removeprefix("\ufeff")
+    frame.header["charset"] = "koi8-r"
+    assert frame.html(10**6) == page.encode("cp1251", "ignore").decode("koi8-r")
+
+
 def test_html_holds_the_limit():
     with pytest.raises(ItemFailed) as caught:
         Frame.parse(frame_of(source("gzip"))).html(100)

@@ -6,6 +6,7 @@ _BACKTICKS = re.compile(r"`{3,}")
 _SPECIAL = re.compile(r"[\\`*_\[\]<]")
 # In a cell: the pipe, and a backslash where it would change what follows.
 _CELL = re.compile(r"\\(?=[|\\<\r\n]|$)|[|<]")
+_MARKED = re.compile(r"[\\|<\r\n]")
 _BREAK = re.compile(r"\r\n|\r|\n")
 
 
@@ -28,6 +29,6 @@ def link(text: str, target: str) -> str:
 def cell(text: str) -> str:
     """`text` as a cell of a table, on one line."""
     text = text.strip()
-    if not text or text.isalnum():  # most cells
+    if not _MARKED.search(text):  # most cells
         return text
     return _BREAK.sub("<br>", _CELL.sub(r"\\\g<0>", text))

@@ -9,12 +9,15 @@ from thresher.convert.html import Page
 
 _DELIMITERS = ",;\t|"
 _SAMPLE = 16_384  # characters in which the delimiter is looked for
+_COLUMNS = 16_384  # what spreadsheets take; a wider file is data, and its rows could fill the memory
 _SEPARATOR_LINE = re.compile(r"sep=([^\r\n])\r?\n", re.IGNORECASE)  # written and read by spreadsheets
 
 
 def convert(text: str) -> Page:
     """Convert delimited `text`; what cannot be read as a table stays as it is, in a fence."""
     body, delimiter = _delimited(text)
+    if max((line.count(delimiter) for line in body.splitlines()), default=0) >= _COLUMNS:
+        return Page(None, markup.fenced(text, "csv"), text, [], {})
     try:
         rows = [row for row in csv.reader(io.StringIO(body, newline=""), delimiter=delimiter) if row]
     except csv.Error:  # a quote never closed makes a field without bounds

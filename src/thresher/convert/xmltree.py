@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from turbohtml import CData, Document, Element, HTMLParseError, Text, parse_xml
 
+_TEXTS = (Text, CData)
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _REFERENCE = re.compile(
     r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)(?:([A-Za-z][A-Za-z0-9]{1,30});)?"
@@ -51,7 +52,7 @@ def elements(element: Element) -> Iterable[Element]:
 
 def strings(element: Element) -> Iterable[str]:
     """The pieces of text in the element, CDATA sections among them, in document order."""
-    return (node.data for node in element.descendants if isinstance(node, Text | CData))
+    return (node.data for node in element.descendants if isinstance(node, _TEXTS))
 
 
 def text_of(element: Element | None) -> str:
