@@ -8,12 +8,15 @@ PEERS := .venv-bench
 PEERS_STAMP := $(PEERS)/.complete
 URLS ?= 2000
 ROUNDS ?= 3
+# Rounds of the soak, and pages in each.
+SOAK ?= 5
+PAGES ?= 1000
 # The options keep where packages came from, and where they were locked, out of the lock files.
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench docs lock clean
+.PHONY: help setup demo run test check soak bench docs lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +44,9 @@ check: setup ## Check style, types and the floors
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+soak: setup ## Put 5,000 mixed pages, hostile ones among them, through a server: nothing may grow; SOAK=5 PAGES=1000
+	$(BIN)/python -m tests.soak --rounds $(SOAK) --pages $(PAGES)
 
 bench: setup $(PEERS_STAMP) ## Measure against Scrapy and a bare prototype; CORPUS=DIR URLS=2000 ROUNDS=3
 	$(BIN)/python -m bench.compare $(if $(CORPUS),--corpus $(CORPUS)) --urls $(URLS) --rounds $(ROUNDS)

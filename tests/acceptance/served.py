@@ -74,6 +74,12 @@ class Served:
             assert await asyncio.wait_for(self._process.wait(), 40) == 0
         self._process = None
 
+    @property
+    def root(self) -> psutil.Process:
+        """`thresher serve` itself."""
+        assert self._process is not None
+        return psutil.Process(self._process.pid)
+
     def processes(self, part: str = "") -> list[psutil.Process]:
         """The processes under the server, those whose command line has `part`."""
         assert self._process is not None
