@@ -89,11 +89,12 @@ async def test_a_worker_told_to_stop_gives_its_work_back(cluster: Cluster, origi
     assert len(origin.asked) == 120
 
 
-async def test_an_item_that_kills_its_workers_is_found_and_fails_by_name(
+async def test_an_item_that_kills_its_workers_is_found_and_fails_by_name_and_no_other_with_it(
     cluster: Cluster, origin: Origin, pool: Pool
 ) -> None:
     urls = [f"http://one.example/page/{n}" for n in range(11)]
     urls[7] = "http://one.example/page/poison"
+    urls += [f"http://patient{n}.example/slow/3/innocent" for n in range(3)]  # in hand at most of the deaths
     batch = await submit(pool, urls)
     keeper = asyncio.create_task(keep_alive(cluster))
     try:
@@ -104,7 +105,7 @@ async def test_an_item_that_kills_its_workers_is_found_and_fails_by_name(
     async with pool.acquire() as connection:
         failed = await connection.fetch("SELECT ref, failure FROM item WHERE batch_id = $1 AND state = 2", batch.id)
     assert [(row["ref"], row["failure"]) for row in failed] == [(urls[7], "worker_lost")]
-    assert batch.completed == 10
+    assert batch.completed == 13
 
 
 async def keep_alive(cluster: Cluster) -> None:

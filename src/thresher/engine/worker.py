@@ -28,6 +28,7 @@ from thresher.domain.choices import Choices, RobotsMode
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import ItemState, Outcome
 from thresher.domain.way import Way, way
+from thresher.engine.company import Company
 from thresher.engine.lease import Lease, LeaseKeeper
 from thresher.engine.patience import TRIES, wait_or_give_up
 from thresher.engine.settler import Settler
@@ -60,6 +61,7 @@ class Worker:
         self._robots = robots
         self._lease_time = timedelta(seconds=settings.heartbeat)
         self._running: set[ShardRun] = set()
+        self._company = Company()
         self._draining = False
 
     def drain(self) -> None:
@@ -70,12 +72,13 @@ class Worker:
 
     async def handle(self, job: Job, context: Context) -> None:
         """Serve one queue entry. What goes wrong here is tried again: the library would delete the entry, or hold it for ever."""
-        shard, asked = int(job.payload or b"0"), time.monotonic()
+        shard = int(job.payload or b"0")
         try:
-            async with self._pool.acquire() as connection:
-                claim = await shards.claim(connection, shard, self._lease_time)
-            if claim is not None:
-                await self._run(claim, asked, job, context)
+            async with self._company.join(alone=await self._is_suspect(shard)):
+                async with self._pool.acquire() as connection:
+                    asked, claim = time.monotonic(), await shards.claim(connection, shard, self._lease_time)
+                if claim is not None:
+                    await self._run(claim, asked, job, context)
         except LeaseLost:
             log.warning("shard %s was taken over", shard)
         except Held as held:
@@ -86,6 +89,11 @@ class Worker:
         except Exception as error:
             log.exception("shard %s", shard)
             raise RetryRequested(_RETRY, "a bug") from error
+
+    async def _is_suspect(self, shard: int) -> bool:
+        """Whether the next death with this shard in hand is laid at its door."""
+        async with self._pool.acquire() as connection:
+            return await shards.starts(connection, shard) >= max(1, self._settings.max_starts - 1)
 
     async def _run(self, claim: Claim, asked: float, job: Job, context: Context) -> None:
         lease = self._keeper.hold(claim.shard, claim.lease, job.id, asked)

@@ -93,6 +93,8 @@ SELECT run.starts, run.dispatched_at, run.carry, run.bucket, b.public_id, b.opti
 FROM run, batch b WHERE b.id = $2
 """
 
+_STARTS = "SELECT starts FROM shard WHERE id = $1"
+
 _PROCESSING = "UPDATE batch_progress SET processing = processing + $2 WHERE batch_id = $1"
 
 _END = """
@@ -205,6 +207,11 @@ async def create(connection: Connection, batch: int, account: int, size: int) ->
     await connection.execute("LOCK TABLE shard IN ROW EXCLUSIVE MODE")
     rows = await connection.fetch(_CUT, batch, size, account, fairness.MAX_TAG)
     await queue.enqueue(connection, [Entry(row["id"], row["tag"]) for row in rows if row["state"] == "queued"])
+
+
+async def starts(connection: Connection, shard: int) -> int:
+    """How often a shard was claimed; 0 if there is none."""
+    return await connection.fetchval(_STARTS, shard) or 0
 
 
 async def claim(connection: Connection, shard: int, lease_time: timedelta) -> Claim | None:
