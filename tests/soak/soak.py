@@ -45,11 +45,11 @@ class Round:
     largest_converter: int
 
 
-async def run(data_dir: Path, rounds: int, pages: int) -> tuple[list[Round], list[str]]:
+async def run(data_dir: Path, rounds: int, pages: int, **settings: str) -> tuple[list[Round], list[str]]:
     """All rounds, each reported as it ends, and what is wrong with them; an empty list is a pass."""
     done: list[Round] = []
     async with web.Web() as origin:
-        served = Served(data_dir, origin.environment | SETTINGS)
+        served = Served(data_dir, origin.environment | SETTINGS | settings)
         async with served:
             for number in range(rounds):
                 done.append(await _round(served, origin, number, pages))

@@ -10,10 +10,10 @@ from tests.soak.watch import Holding
 
 @pytest.mark.timeout(180)
 async def test_mixed_pages_leave_nothing_behind_and_each_ends_by_name(room: Path) -> None:
-    rounds, wrong = await soak.run(room / "data", rounds=2, pages=100)
+    rounds, wrong = await soak.run(room / "data", 1, 50, THRESHER_ATTEMPT_TIMEOUT="3", THRESHER_RETRIES="0")
     assert wrong == []
-    assert all(each.codes.total() == 100 for each in rounds)
-    assert len(rounds[0].codes | rounds[1].codes) >= 6
+    assert rounds[0].codes.total() == 50
+    assert len(rounds[0].codes) >= 4
 
 
 def test_a_round_has_every_kind_of_page_and_no_url_twice() -> None:
