@@ -12,6 +12,7 @@ from tests.api.worker import Worker
 
 from thresher.api.olostep import ndjson
 from thresher.api.olostep.items import MAX_LINE
+from thresher.api.openapi import NDJSON
 from thresher.settings import Settings
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Pool
@@ -201,7 +202,7 @@ async def _raw(api: Api, path: str, messages: AsyncIterator[dict[str, Any]]) -> 
         nonlocal status
         status = message.get("status", status)
 
-    headers = [(b"authorization", b"Bearer " + KEY.encode()), (b"content-type", ndjson.MEDIA_TYPE.encode())]
+    headers = [(b"authorization", b"Bearer " + KEY.encode()), (b"content-type", NDJSON.encode())]
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
     await api.app(scope, receive, send)
     return status
