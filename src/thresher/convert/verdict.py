@@ -1,7 +1,7 @@
 """Whether an answer of success is the page that was asked for: or a challenge, a login form, a soft 404, or nothing.
 
 Precision first: a page that has something to read is the page, whatever scripts and forms stand beside it. So almost
-every page is passed by its length and its title alone; only a suspect is parsed again and looked at. Every verdict
+every page is passed by its length, its title and its headings; only a suspect is parsed again. Every verdict
 has its evidence, in words for a person. Knows nothing of items, and does not decide what a verdict means for one.
 """
 
@@ -27,6 +27,8 @@ _HEADINGS = 8  # headings that are looked at
 _MAX_SOURCE = 2**20  # characters of source that are searched for marks: a thin page of more is mostly script
 
 _SEPARATORS = re.compile(r"\s+[|–—·•»›:/~-]+\s+|\s*[|»›•·]\s*|:\s+")
+_MARKDOWN_HEADING = re.compile(r"^#{1,2} +(.+)", re.MULTILINE)
+_MARKDOWN_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _EDGES = " \t\n\r.!?…'\"“”„«»()[]{}–—-:|*"
 _NOT_PROSE = "nav,header,footer,aside,form,button,select,label,a,script,style,noscript,template,svg,title"
 
@@ -70,9 +72,9 @@ def judge(answer: Answer) -> Verdict | None:
     page = _Suspect(answer, segments)
     if not answer.markdown.strip():
         return _blocked(page) or Verdict(FailureCode.EMPTY_PAGE, tuple(_why_empty(page)))
-    if page.prose > _THIN:
-        return None
-    return _blocked(page) or _login(page) or _not_found(page)
+    verdict = _blocked(page) or _login(page) or _not_found(page)
+    # Last, because it takes a parse, and almost no page has anything against it.
+    return verdict if verdict is not None and page.prose <= _THIN else None
 
 
 def title_segments(title: str | None) -> list[str]:
@@ -114,8 +116,8 @@ class _Suspect:
 
     @cached_property
     def headings(self) -> list[str]:
-        found = self.tree.select("h1,h2,[role=heading]")[:_HEADINGS]
-        return [bare for element in found if (bare := _bare(element.text))]
+        found = _MARKDOWN_HEADING.findall(self.answer.markdown)[:_HEADINGS]
+        return [bare for heading in found if (bare := _bare(_MARKDOWN_LINK.sub(r"\1", heading)))]
 
     @cached_property
     def links(self) -> int:
@@ -154,7 +156,9 @@ def _by_headers(headers: Mapping[str, str]) -> str | None:
 def _blocked(page: _Suspect) -> Verdict | None:
     """Few links beside words of a block page, or the mark of a maker of such pages on it."""
     mark = next((whose for mark, whose in phrases.MARKS if mark in page.source), None)
-    said = page.said(phrases.BLOCKED) if page.links <= _FEW_LINKS else None
+    said = page.said(phrases.BLOCKED)
+    if said and page.links > _FEW_LINKS:
+        said = None
     text = next((phrase for phrase in phrases.BLOCKED_TEXTS if phrase in page.text), None)
     if text and not (mark or said) and (len(page.text) > _TERSE or page.links > _FEW_LINKS):
         text = None  # somebody may write about it
