@@ -43,12 +43,12 @@ class FrameError(ValueError):
 def encode(source: Source, document: Document, meta: dict[str, Any], *, max_output_bytes: int | None = None) -> bytes:
     """The frame of a result. `meta` is the caller's and comes back as `header["meta"]`.
 
-    Raises OverflowError if the document's JSON has more than `max_output_bytes`.
+    Raises OverflowError if the document's members have, as JSON, more than `max_output_bytes`.
     """
     members = [orjson.dumps(value) for value in (document.markdown, document.text, document.links)]
+    if max_output_bytes is not None and (size := sum(map(len, members))) > max_output_bytes:
+        raise OverflowError(f"the document has {size} bytes")
     made = b'{"markdown":%b,"text":%b,"links":%b}' % tuple(members)
-    if max_output_bytes is not None and len(made) > max_output_bytes:
-        raise OverflowError(f"the document has {len(made)} bytes")
     compressor = _compressor()
     body: Part = (source.body, len(source.body), None)
     if not source.content_encoding and len(source.body) > _SMALL:
