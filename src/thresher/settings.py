@@ -200,7 +200,11 @@ class Settings(BaseSettings):
 
     # -- the life of a batch
     retries: int = Field(3, ge=0, le=10, description="Further attempts after a failure that a retry can help.")
-    item_timeout: float = Field(600.0, gt=0, description="Seconds from an item's first dispatch to its forced end.")
+    item_timeout: float = Field(
+        600.0,
+        gt=0,
+        description="Seconds from an item's dispatch to its forced end; counted anew while it only waits for its turn at a host, also after a redirect to another.",
+    )
     batch_timeout: float = Field(
         86_400.0,
         gt=0,

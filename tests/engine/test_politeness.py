@@ -123,6 +123,15 @@ async def test_requests_are_as_far_apart_as_asked_whoever_makes_them(
     assert times[-1] - times[0] >= 5 * apart - apart / 2, "half of one, for what the way to the origin may take"
 
 
+async def test_what_is_sent_to_a_slow_host_waits_for_its_turn_however_long_that_takes(
+    cluster: Cluster, origin: Origin, pool: Pool
+) -> None:
+    origin.robots["slow.example"] = "User-agent: *\nCrawl-delay: 1.2\n"
+    batch = await submit(pool, [f"http://start.example/to/slow.example/page/{n}" for n in range(4)])
+    await cluster.start(1, THRESHER_ITEM_TIMEOUT="3")  # over before it is the last one's turn
+    assert (await until_done(pool, batch)).outcome == "all_ok"
+
+
 # -- pauses
 
 

@@ -26,6 +26,7 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
 ) -> None:
     settings = Settings(data_dir=tmp_path)
     busy = asyncio.Event()
+    tried: list[str] = []
 
     async def attempt(target: Way, timeout: float, choices: Choices, may_begin: MayBegin) -> Attempt:
         await may_begin(None)
@@ -35,6 +36,7 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
         return Attempt({"code": "ok"}, 200, frame=b"frame")
 
     async def note(bucket: int, notes: Sequence[Note]) -> None:
+        tried.extend(note.host for note in notes)
         asyncio.get_running_loop().call_later(0.05, busy.set)
         raise ConnectionRefusedError("the database is away")
 
@@ -47,6 +49,7 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
     lease.renew(time.monotonic())
     (rest,) = await ShardRun(claim, lease, engine, {}).run()
     lease.cancel()
+    assert tried == ["host1.example"] * 2, "at once, and again when the shard ends"
     assert list(rest.ords) == [0]
     assert rest.carry == {"0": [{"code": "rate_limited"}]}
     assert (await kit.reread(connection, batch)).completed == 1

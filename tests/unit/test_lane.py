@@ -108,10 +108,20 @@ def test_after_a_pause_connections_double_with_each_round_of_answers():
     limits = []
     for _ in range(8):
         limits.append(lane.limit)
-        lane.answered()
+        lane.answered(100)
     assert limits == [1, 2, 2, 4, 4, 4, 4, 4]
     assert lane.strikes == 0
     assert (lane.note(100).connections, lane.note(100).strikes) == (None, 0)
+
+
+def test_answers_to_what_began_before_a_pause_are_no_recovery():
+    lane = lane_of(0)
+    lane.refused(30.0, 100)
+    for _ in range(3):
+        lane.answered(101)
+    assert (lane.limit, lane.strikes) == (1, 1)
+    lane.answered(131)
+    assert lane.limit == 2
 
 
 def test_what_is_known_of_a_host_holds_from_the_first_request_on():

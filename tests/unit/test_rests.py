@@ -43,10 +43,18 @@ def test_retries_of_one_round_go_together_and_wait_for_the_last_of_them_and_for_
     assert (second.ords, second.delay) == ([2], timedelta(seconds=8))
 
 
+def test_a_retry_waits_for_no_other_host_and_not_for_one_that_comes_much_later():
+    other, third = "b.a.example.com", "c.a.example.com"
+    assert bucket(other) == bucket(third)
+    items = [item(0, TIMEOUT, host=other), item(1, TIMEOUT, host=third), item(2, TIMEOUT, host=third)]
+    rests = rests_of(claim_of(items), items, {0: 300.0, 1: 2.0, 2: 500.0}, {other: 300.0})
+    assert [(rest.ords, rest.delay.total_seconds()) for rest in rests] == [([0], 300), ([1], 2), ([2], 500)]
+
+
 def test_what_was_redirected_goes_to_the_bucket_of_its_new_host():
     move = {"code": "moved", "to": "http://elsewhere.org/x", "redirects": ["http://a.example/0"]}
     items = [item(0, move), item(1)]
     moved, stays = rests_of(claim_of(items), items, {}, {})
     assert (moved.ords, moved.bucket, moved.host) == ([0], bucket("elsewhere.org"), "elsewhere.org")
-    assert (moved.dispatched_at, moved.carry) == (AT, {"0": [move]})
+    assert (moved.dispatched_at, moved.carry) == (None, {"0": [move]}), "it has not been begun there"
     assert (stays.ords, stays.bucket) == ([1], HERE)

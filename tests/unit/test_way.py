@@ -1,6 +1,6 @@
 """An item's way through redirects, read from its attempts."""
 
-from thresher.domain.way import failures, way
+from thresher.domain.way import begun_here, failures, way
 
 
 def test_without_a_move_an_item_begins_at_its_reference():
@@ -18,6 +18,16 @@ def test_an_item_goes_on_where_its_last_move_led_whatever_came_since():
     here = way("http://a.example/x", attempts)
     assert here.url.href == "http://c.example/z"
     assert here.redirects == ("http://a.example/x", "http://a.example/y", "http://b.example/")
+
+
+def test_an_item_that_was_only_sent_somewhere_is_not_begun_there():
+    move = {"code": "moved", "to": "http://b.example/", "redirects": ["http://a.example/x"]}
+    assert [begun_here(past) for past in ([], [move], [{"code": "timeout"}], [move, {"code": "timeout"}])] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_moves_and_what_was_broken_off_are_no_failures():

@@ -33,6 +33,11 @@ def way(ref: str, attempts: Sequence[dict[str, Any]]) -> Way:
     return Way(url.parse(moves[-1]["to"]), tuple(left for record in moves for left in record["redirects"]))
 
 
+def begun_here(attempts: Sequence[dict[str, Any]]) -> bool:
+    """Whether anything was tried where the item is now: not if it is new, or has only been sent here."""
+    return bool(attempts) and attempts[-1].get("code") != MOVED
+
+
 def failures(attempts: Sequence[dict[str, Any]]) -> int:
     """How many of the attempts failed: what the number of retries is counted by."""
     return sum(record.get("code") not in _NO_FAILURE for record in attempts)

@@ -109,9 +109,9 @@ class Lane:
             self._launched -= 1
         task.begun = False
 
-    def answered(self) -> None:
-        """A request ended without a word that there are too many."""
-        if not self.strikes:
+    def answered(self, now: float) -> None:
+        """A request ended without a word that there are too many. During a pause that says nothing: it began before."""
+        if not self.strikes or now < self.paused_until:
             return
         self._answers += 1
         if self._answers >= self.limit:

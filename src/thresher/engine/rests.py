@@ -1,19 +1,18 @@
 """What is left of a shard when its worker lets go of it: the unsettled items, grouped into new shards.
 
-Together go those that may be claimed at the same moment, in the same bucket, with the same past. Knows nothing of how
-they came to be left.
+Together go those that may be claimed at about the same moment, in the same bucket: nobody waits for a host that is not
+his. Knows nothing of how they came to be left.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from thresher.domain import url
-from thresher.domain.way import failures, way
+from thresher.domain.way import begun_here, way
 from thresher.storage.shards import Claim, Rest, ShardItem
 
-_Group = tuple[
-    int, int, float, bool
-]  # bucket, failures so far of those to be retried, delay of the others, begun before
+_Group = tuple[int, str | None, int, bool]  # bucket, the host that is waited for, power of two of the delay, begun
 
 
 def rests_of(
@@ -21,20 +20,15 @@ def rests_of(
 ) -> list[Rest]:
     """`retries`: seconds until an item (by its ord) is tried again; `waits`: until a host may be asked again.
 
-    Items that were never begun start their deadline anew, the others keep it.
+    Items that were not begun where they are now start their deadline anew, the others keep it.
     """
     groups: dict[_Group, list[tuple[ShardItem, str, float]]] = {}
     for item in items:
         host = way(item.ref, item.attempts).url.host
         wait = waits.get(host, 0.0)
-        retried = item.ord in retries
         delay = max(wait, retries.get(item.ord, 0.0))
-        key = (
-            url.bucket(host),
-            failures(item.attempts) if retried else 0,
-            0.0 if retried else wait,
-            bool(item.attempts),
-        )
+        _, power = math.frexp(delay)
+        key = (url.bucket(host), host if wait else None, power, begun_here(item.attempts))
         groups.setdefault(key, []).append((item, host, delay))
     return [_rest(claim, bucket, begun, group) for (bucket, _, _, begun), group in groups.items()]
 
@@ -45,7 +39,7 @@ def _rest(claim: Claim, bucket: int, begun: bool, group: list[tuple[ShardItem, s
         [item.ord for item, _, _ in group],
         timedelta(seconds=max(delay for _, _, delay in group)),
         claim.dispatched_at if begun else None,
-        {str(item.ord): item.attempts for item, _, _ in group} if begun else None,
+        {str(item.ord): item.attempts for item, _, _ in group if item.attempts} or None,
         bucket=bucket,
         host=hosts.pop() if len(hosts) == 1 else None,
     )

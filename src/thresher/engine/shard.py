@@ -177,7 +177,7 @@ class ShardRun:
                 lane.refused(result.retry_after, time.monotonic())
                 await self._note([lane])
             elif result.http is not None:
-                lane.answered()
+                lane.answered(time.monotonic())
             self._conclude(task.item, result, lane)
         except NotNow:
             lane.todo.appendleft(task)
@@ -185,7 +185,7 @@ class ShardRun:
             self._engine.settler.end(batch)
 
     async def _note(self, lanes: Sequence[Lane]) -> None:
-        """Tell the cluster. What cannot be told holds here all the same, and what is under way goes on."""
+        """Tell the cluster. What cannot be told holds here all the same, and is told again when the shard ends."""
         if not lanes:
             return
         now = time.monotonic()
@@ -195,6 +195,8 @@ class ShardRun:
             await self._engine.note(self._claim.bucket, [lane.note(now) for lane in lanes])
         except Exception:
             log.exception("what is known of %s is not shared", ", ".join(lane.host for lane in lanes))
+            for lane in lanes:
+                lane.changed = True
 
     async def _attempt(self, lane: Lane, task: Task) -> Attempt:
         timeout, left = self._engine.settings.attempt_timeout, self._seconds_left()
