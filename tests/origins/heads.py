@@ -1,5 +1,8 @@
 """Heads of a response that are odd, broken or no HTTP at all."""
 
+import asyncio
+
+from tests.origins.raw import Exchange, Responder, drips
 from tests.origins.script import HTML, LENGTH, OK, PAGE, WHOLE, Script, held, raw
 
 from thresher.domain.failure import FailureCode
@@ -14,6 +17,19 @@ def _with(line: bytes) -> bytes:
 
 def _status(line: bytes) -> bytes:
     return line + b"\r\n" + HTML + LENGTH + b"\r\n" + PAGE
+
+
+def _in_lines(data: bytes) -> Responder:
+    """Sends each line of the head by itself, in packets of its own."""
+
+    async def respond(exchange: Exchange) -> None:
+        head, _, body = data.partition(b"\r\n\r\n")
+        for line in (*head.split(b"\r\n"), b""):
+            await exchange.send(line + b"\r\n")
+            await asyncio.sleep(0.01)
+        await exchange.send(body)
+
+    return respond
 
 
 SCRIPTS = (
@@ -73,6 +89,12 @@ SCRIPTS = (
     Script("there are 400 headers", raw(_with(b"".join(b"X-%d: y\r\n" % n for n in range(400))))),
     Script("there are 1,000 headers", raw(_with(b"".join(b"X-%d: y\r\n" % n for n in range(1000)))), MALFORMED, "header"),
     Script("500 headers are of 60 KiB each", raw(_with((b"X-Long: " + b"x" * 60_000 + b"\r\n") * 500)), MALFORMED, ""),
+    Script("a head with rubbish in it comes line by line", _in_lines(_with(b"rubbish\r\n"))),
+    Script("a head with its length twice comes line by line", _in_lines(_with(LENGTH))),
+    Script("a 103 with rubbish in it and a page with more come line by line", _in_lines(b"HTTP/1.1 103 X\r\nrubbish\r\n\r\n" + _with(b": x\r\n"))),
+    Script("a head with two lengths comes line by line", _in_lines(_with(b"Content-Length: 7\r\n")), MALFORMED, "Content-Length"),
+    Script("a head with rubbish in it breaks off", raw(OK + b"rubbish\r\n"), MALFORMED, "closed"),
+    Script("a head with rubbish in it has no end", drips(OK + b"rubbish\r\n", b"x" * 65_536, 0), MALFORMED, "header"),
     Script("the head breaks off in the status line", raw(b"HTTP/1.1 200"), MALFORMED, "closed"),
     Script("the head breaks off in a header", raw(OK + b"Content-Le"), MALFORMED, "closed"),
     Script("the head breaks off before its empty line", raw(OK + HTML + LENGTH), MALFORMED, "closed"),

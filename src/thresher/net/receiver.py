@@ -12,7 +12,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import BadHttpMessage, BadStatusLine, HttpProcessingError, LineTooLong
 from aiohttp.http_parser import RawResponseMessage
 
-from thresher.net.repair import head_and_rest, repaired
+from thresher.net.repair import head_and_rest, may_end, repaired
 
 # Bytes of heads, chunk sizes and trailers that one answer may have beside as many bytes as its body. Without a bound,
 # endless 100s, chunk extensions or one-byte chunks would keep the event loop busy until the attempt's timeout.
@@ -66,7 +66,8 @@ class _Answer:
         self.body: StreamReader | None = None  # None until the head is complete; 1xx do not count
         self._again, self._force_close = again, force_close
         self._parser = again()
-        self._head: list[bytes] = []
+        self._head = bytearray()  # what has come of a head that is not complete
+        self._refused: HttpProcessingError | None = None  # what the parser had against that
         self._wire = 0
 
     @property
@@ -82,19 +83,23 @@ class _Answer:
                 raise Malformed("data that nobody asked for came behind the answer")
             self._wire += len(data)
             if self._wire > MAX_FRAMING + 2 * (body.total_bytes if body is not None else 0):
+                if self._refused is not None and body is None:
+                    raise _in_words(self._refused, self._head)
                 raise self._refuse(Malformed(f"it has more than {MAX_FRAMING} bytes around its body"))
+        if body is None and self._refused is not None:
+            return self._second_look(data, self._refused)
         try:
             found: _Parsed = self._parser.feed_data(data)
         except HttpProcessingError as error:
             if body is None:
-                return self._second_look(b"".join([*self._head, data]), error)
+                return self._second_look(data, error)
             if body.is_eof():  # the answer is whole; what came behind it is nobody's
                 raise
             raise self._refuse(_in_words(error, b"")) from error
         if body is None:
-            self._head.append(data)
-            if found[0]:
-                self._begin(found[0])
+            self._begin(found[0])
+            if self.body is None:
+                self._head += data
         return found
 
     def feed_eof(self) -> Any:
@@ -109,7 +114,6 @@ class _Answer:
         for message, body in messages:
             if message.code >= 200 or message.code in (0, 101):
                 self.body = body
-                self._head.clear()
                 return
 
     def _refuse(self, error: Malformed) -> Malformed:
@@ -119,36 +123,55 @@ class _Answer:
         return error
 
     def _second_look(self, data: bytes, error: HttpProcessingError) -> _Parsed:
-        """The head by itself and repaired, then what follows. In one go, what is wrong behind a page loses the page."""
+        """The head by itself and repaired, once all of it is there, then what follows.
+
+        In one go, what is wrong behind a page loses the page.
+        """
+        self._refused, seen = error, len(self._head)
+        self._head += data
         messages: list[tuple[RawResponseMessage, StreamReader]] = []
-        rest = data
+        if not may_end(self._head, seen):
+            if isinstance(error, BadStatusLine | LineTooLong) or not _is_http(self._head):
+                raise _in_words(error, self._head) from error
+            return messages, False, b""
+        rest = bytes(self._head)
         while self.body is None:
             head, rest = head_and_rest(rest)
             if not head:
-                raise _in_words(error, data) from error
-            parser = self._again()
+                break
+            self._parser = self._again()
             try:
-                messages += parser.feed_data(repaired(head))[0]
+                messages += self._parser.feed_data(repaired(head))[0]
             except HttpProcessingError as still:
-                raise _in_words(still, data) from error
+                raise _in_words(still, head) from error
             self._begin(messages)
-        self._parser = parser
-        self._force_close()
-        if rest and not self.body.is_eof():
-            try:
-                parser.feed_data(rest)
-            except HttpProcessingError as broken:
-                if not self.body.is_eof():
-                    self._refuse(_in_words(broken, b""))
+        self._head = bytearray(rest)
+        if self.body is not None:
+            self._force_close()
+            self._feed_body(rest)
         return messages, False, b""
 
+    def _feed_body(self, data: bytes) -> None:
+        """What came with a repaired head. What is wrong with it is said to whoever reads the body."""
+        if self.body is None or self.body.is_eof() or not data:
+            return
+        try:
+            self._parser.feed_data(data)
+        except HttpProcessingError as broken:
+            if not self.body.is_eof():
+                self._refuse(_in_words(broken, b""))
 
-def _in_words(error: HttpProcessingError, data: bytes) -> Malformed:
+
+def _is_http(data: bytes | bytearray) -> bool:
+    start = data.lstrip(b"\r\n")[:_BANNER]
+    return start.startswith(b"HTTP/"[: len(start)])
+
+
+def _in_words(error: HttpProcessingError, data: bytes | bytearray) -> Malformed:
     if isinstance(error, Malformed):
         return error
-    start = data.lstrip(b"\r\n")[:_BANNER]
-    if start and not start.startswith(b"HTTP/"[: len(start)]):
-        line = start.splitlines()[0].decode("latin-1")
+    if not _is_http(data):
+        line = data.lstrip(b"\r\n")[:_BANNER].splitlines()[0].decode("latin-1")
         return Malformed(f"it is not HTTP and begins with {line!r}")
     if isinstance(error, LineTooLong):
         return Malformed("a line of its head is too long")

@@ -12,11 +12,16 @@ _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:([^\0]*)", re.DOTALL)
 _SINGLE = frozenset({b"content-length", b"transfer-encoding"})
 
 
+def may_end(data: bytes | bytearray, seen: int) -> bool:
+    """Whether there is an empty line that ends behind the first `seen` bytes of `data`, the only ones looked at before."""
+    return _END.search(data, max(seen - 2, 0)) is not None
+
+
 def head_and_rest(data: bytes) -> tuple[bytes, bytes]:
     """`data` cut behind its first empty line; the first part is empty where there is none."""
-    start = len(data) - len(data.lstrip(b"\r\n"))  # empty lines before the status line mean nothing
-    end = _END.search(data, start)
-    return (data[start : end.end()], data[end.end() :]) if end else (b"", data)
+    data = data.lstrip(b"\r\n")  # empty lines before the status line mean nothing
+    end = _END.search(data)
+    return (data[: end.end()], data[end.end() :]) if end else (b"", data)
 
 
 def repaired(head: bytes) -> bytes:
