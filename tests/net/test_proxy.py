@@ -129,6 +129,17 @@ async def test_with_proxy_dns_the_name_goes_to_the_proxy_and_is_not_looked_up_he
     assert names.asked == []
 
 
+@pytest.mark.parametrize("host", ["a..example", ".a.example", f"{'a' * 64}.example", "a." * 127 + "example"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_name_that_cannot_exist_is_not_found_whoever_would_resolve_it(
+    make_fetcher: MakeFetcher, proxy: ConnectProxy, scheme: str, host: str
+) -> None:
+    routed = await make_fetcher(connect_to=[f"*:*=127.0.0.1:{proxy.port}"])
+    for fetcher in (routed, await make_fetcher(allow=(), proxies=through(proxy, proxy_dns=True))):
+        assert (await failure(fetcher, f"{scheme}://{host}/")).failure.code is FailureCode.DNS_NOT_FOUND
+    assert proxy.connections == 0
+
+
 async def test_the_proxies_of_a_pool_take_turns(make_fetcher: MakeFetcher, proxy: ConnectProxy) -> None:
     async with RawOrigin({"/": reply(b"x")}) as origin, ConnectProxy(lambda _: ("127.0.0.1", origin.port)) as other:
         proxy.leads = other.leads

@@ -12,7 +12,7 @@ from thresher.domain import url
 from thresher.domain.embedded import embedded
 from thresher.domain.networks import GLOBAL_UNICAST, IPAddress, IPNetwork, row_of
 
-__all__ = ["AllowList", "IPAddress", "forbidden", "forbidden_name", "is_own_name", "parse_address", "vet"]
+__all__ = ["AllowList", "IPAddress", "can_exist", "forbidden", "forbidden_name", "is_own_name", "parse_address", "vet"]
 
 # What resolvers take for an IPv4 address: whatever ends in a number (WHATWG URL, section 3.5).
 _ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)", re.IGNORECASE)
@@ -41,6 +41,12 @@ def forbidden(address: IPAddress, nat64: Sequence[IPv6Network] = ()) -> str | No
     if row:
         return str(row)
     return None if address in GLOBAL_UNICAST else "outside of global unicast 2000::/3 (RFC 4291)"
+
+
+def can_exist(host: str) -> bool:
+    """Whether a host is of a size that names can have (RFC 1035, section 2.3.4). Of others neither DNS nor TLS can speak."""
+    labels = host.removesuffix(".").split(".")
+    return len(host) <= 254 and all(0 < len(label) < 64 for label in labels)
 
 
 def is_own_name(host: str) -> bool:

@@ -19,7 +19,7 @@ from aiohttp import AddrInfoType, ClientConnectorError, ClientRequest, ClientTim
 from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
 
-from thresher.domain.address import IPAddress, parse_address
+from thresher.domain.address import IPAddress, can_exist, parse_address
 from thresher.net import tunnel
 from thresher.net.guard import AddressRefused, Guard
 from thresher.net.lookup import Lookup
@@ -104,6 +104,8 @@ class GuardedConnector(TCPConnector):
         # nothing else: names are vetted by the resolver and everything by the socket factory.
         way = passage.get()
         way.reused, way.resolving, started = False, True, perf_counter()
+        if not can_exist(host):  # before it is routed or left to a proxy: TLS will be asked for this very name
+            raise socket.gaierror(socket.EAI_NONAME, "no name")
         way.host, port = self._routes.target(host, port)
         literal = parse_address(way.host)
         if literal is not None:

@@ -54,7 +54,8 @@ class Dial:
         self._routes = Routes(connect_to)
         self._own_lookup: SystemLookup | None = None
         if lookup is None:
-            lookup = self._own_lookup = SystemLookup()
+            # Half of them may hang at dead name servers, given up by their fetches, and no other host waits for them.
+            lookup = self._own_lookup = SystemLookup(2 * limit)
         self._lookup = lookup
         self._ssl = _trust(extra_ca)
 

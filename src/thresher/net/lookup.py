@@ -10,16 +10,16 @@ from thresher.domain.address import IPAddress, parse_address
 # A host name to its addresses, in the order to try. Raises socket.gaierror; an empty answer counts as no such name.
 Lookup = Callable[[str], Awaitable[list[IPAddress]]]
 
-# getaddrinfo blocks its thread, for seconds at a dead name server. The loop's default pool (6 threads on 2 cores)
-# would make every host wait for the slow ones; waiting threads cost only their stacks.
-THREADS = 32
-
 
 class SystemLookup:
-    """getaddrinfo in its own threads. `close` does not wait for lookups under way."""
+    """getaddrinfo in `threads` of its own. `close` does not wait for lookups under way.
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="dns")
+    Each blocks its thread, for up to half a minute at a dead name server, also when nobody waits for it any more. So
+    there should be more threads than lookups that are waited for; an idle or waiting one costs only its stack.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="dns")
 
     async def __call__(self, host: str) -> list[IPAddress]:
         """The addresses of `host`, in the system's order of preference (RFC 6724)."""

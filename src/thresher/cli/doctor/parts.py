@@ -111,7 +111,7 @@ async def converter(settings: Settings) -> Finding:
 
 async def names(settings: Settings) -> Finding:
     """The system's resolver, by asking for a name that is always there."""
-    lookup = SystemLookup()
+    lookup = SystemLookup(1)
     remedy = "Without names only addresses can be fetched from: see /etc/resolv.conf, and the network."
     try:
         async with asyncio.timeout(NAME_SECONDS):
