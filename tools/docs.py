@@ -15,8 +15,8 @@ _FAILURES = """# How an item can fail
 
 Made from `src/thresher/domain/failure.py` by `make docs`; edit that table, not this page.
 
-Every failed item has one of these codes. A code never changes its meaning. *Retried*: Thresher tries again by itself
-(`THRESHER_RETRIES`), and a later attempt of yours can help. *Billed*: the attempt is charged.
+Every failed item has one of these codes. A code never changes its meaning. *Retried*: trying again can help, and
+Thresher does so by itself (`THRESHER_RETRIES`) as long as the item has time. *Billed*: the attempt is charged.
 
 | Code | Meaning | Retried | Billed | What to do |
 | --- | --- | --- | --- | --- |
