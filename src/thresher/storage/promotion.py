@@ -14,51 +14,40 @@ from thresher.storage.queue import Entry
 # Claims and ends of a bucket take turns: else one could park just as the other ends, and nobody would promote it.
 LOCK_BUCKET = "SELECT pg_advisory_xact_lock(1, $1)"
 
-# The next in line of a free bucket, but for those that could do nothing, because their host is left alone. Its tag may be
-# long past; it does not overtake those who came since. One that is queued already may be far back in the queue: it keeps
-# nobody waiting who is before it in the fair order.
+# The next in line of a free bucket, but for those that could do nothing, because their host is left alone: `until` is null.
+# Its tag may be long past; it does not overtake those who came since. One that is queued already may be far back in the
+# queue: it keeps nobody waiting who is before it in the fair order.
+# Where all that wait wait for their hosts: the one whose host is free first, to be served then. It wakes the others when it
+# ends. One statement, for an end holds its batch's lock meanwhile.
 _PROMOTE = f"""
 WITH clock AS (SELECT tag FROM fair_clock),
-next AS (
-    SELECT id, tag FROM shard
-    WHERE bucket = $1 AND state = 'waiting' AND (host IS NULL OR host <> ALL (ARRAY(SELECT host FROM ({HELD}) h)))
+held AS MATERIALIZED ({HELD}),
+ready AS MATERIALIZED (
+    SELECT id, tag, NULL::timestamptz AS until FROM shard
+    WHERE bucket = $1 AND state = 'waiting' AND (host IS NULL OR host <> ALL (ARRAY(SELECT host FROM held)))
     ORDER BY tag, id LIMIT 1
-)
-UPDATE shard SET state = 'queued', tag = greatest(shard.tag, clock.tag)
-FROM next, clock
-WHERE shard.id = next.id
-  AND NOT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'running')
-  AND NOT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'queued' AND not_before <= now()
-                  AND tag <= greatest(next.tag, clock.tag))
-RETURNING shard.id, shard.tag
-"""
-
-# Where all that wait wait for their hosts: the one whose host is free first, with a delay until then. It wakes the others
-# when it ends.
-_WAKE = f"""
-WITH clock AS (SELECT tag FROM fair_clock),
-next AS (
-    SELECT s.id, s.tag, held.until FROM ({HELD}) held
+),
+later AS (
+    SELECT s.id, s.tag, held.until FROM held
     CROSS JOIN LATERAL (SELECT id, tag FROM shard WHERE bucket = $1 AND state = 'waiting' AND host = held.host
                         ORDER BY tag, id LIMIT 1) s
+    WHERE NOT EXISTS (SELECT FROM ready)
     ORDER BY held.until, s.tag, s.id LIMIT 1
-)
-UPDATE shard SET state = 'queued', tag = greatest(shard.tag, clock.tag), not_before = next.until
+),
+next AS (SELECT * FROM ready UNION ALL SELECT * FROM later)
+UPDATE shard SET state = 'queued', tag = greatest(shard.tag, clock.tag), not_before = coalesce(next.until, shard.not_before)
 FROM next, clock
 WHERE shard.id = next.id
   AND NOT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'running')
-  AND NOT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'queued' AND not_before <= next.until)
-RETURNING shard.id, shard.tag, shard.not_before - now() AS delay
+  AND NOT EXISTS (SELECT FROM shard WHERE bucket = $1 AND state = 'queued' AND not_before <= coalesce(next.until, now())
+                  AND (next.until IS NOT NULL OR tag <= greatest(next.tag, clock.tag)))
+RETURNING shard.id, shard.tag, coalesce(next.until - now(), interval '0') AS delay
 """
 
 
 async def promote(connection: Connection, bucket: int) -> bool:
     """Queue the next waiting shard of a bucket, if none of it is running or about to. True if there was one."""
     row = await connection.fetchrow(_PROMOTE, bucket)
-    if row is not None:
-        await queue.enqueue(connection, [Entry(row["id"], row["tag"])])
-        return True
-    row = await connection.fetchrow(_WAKE, bucket)
     if row is not None:
         await queue.enqueue(connection, [Entry(row["id"], row["tag"], row["delay"])])
     return row is not None
