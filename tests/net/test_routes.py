@@ -47,7 +47,7 @@ def test_the_first_rule_that_matches_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["", "a", "a:80", "a=b", "a:80=b", "a:x=b:1", "a:80=b:70000", "::1:80=b:1", "a b:80=c:1"]
+    "rule", ["", "a", "a:80", "a=b", "a:80=b", "a:x=b:1", "a:80=b:70000", "::1:80=b:1", "a b:80=c:1", "*.a:80=b:1"]
 )
 def test_a_malformed_rule_is_named(rule: str) -> None:
     with pytest.raises(ValueError, match="connect-to rule") as caught:

@@ -28,6 +28,7 @@ from thresher.domain.choices import Choices, RobotsMode
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import ItemState, Outcome
 from thresher.domain.way import Way, way
+from thresher.engine import heap
 from thresher.engine.company import Company
 from thresher.engine.lease import Lease, LeaseKeeper
 from thresher.engine.patience import TRIES, wait_or_give_up
@@ -301,5 +302,6 @@ def run(settings: Settings) -> None:
     if not settings.database_url:
         raise ValueError("a worker needs DATABASE_URL")
     _raise_file_limit()
+    heap.keep_small()
     if not uvloop.run(_serve(settings, settings.database_url)):
         sys.exit("thresher work: the process could not go on; see the log above")

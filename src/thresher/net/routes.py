@@ -49,4 +49,6 @@ def _side(text: str) -> tuple[str | None, int | None]:
     number = None if port in ("", "*") else int(port)
     if number is not None and not 0 < number < 65536:
         raise ValueError("no such port")
+    if "*" in host and host != "*":  # it would match nothing, and nobody would know why
+        raise ValueError("a part of a host cannot be *")
     return (None if host in ("", "*") else url.parse(f"http://{host}/").host), number
