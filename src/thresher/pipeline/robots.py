@@ -15,7 +15,7 @@ from thresher.convert.prefix import decode_prefix
 from thresher.domain import robots, url
 from thresher.domain.failure import Failure, FailureCode, ItemFailed
 from thresher.domain.robots import Rules
-from thresher.net.fetch import Fetched, Fetcher
+from thresher.net.fetch import Fetched, Fetcher, FetchFailed
 from thresher.pipeline.answers import Answer, Answers, Unavailable
 from thresher.pipeline.verdict import check_status, parse_retry_after
 from thresher.settings import Settings
@@ -29,6 +29,18 @@ _SHARED_SECONDS = 86_400.0 - _LOCAL_SECONDS  # RFC 9309 section 2.4: not more th
 _FAILED_SECONDS = 5.0  # enough for the items of a dead host that are in hand, too short to outlast an outage
 _TIMEOUT = 15.0  # seconds for robots.txt, redirects included
 _REDIRECTS = 5  # RFC 9309 section 2.3.1.2: beyond these, there may be taken to be none
+# No connection to a host: robots.txt has nothing to do with that.
+_NO_CONNECTION = frozenset(
+    {
+        FailureCode.BLOCKED_ADDRESS,
+        FailureCode.DNS_NOT_FOUND,
+        FailureCode.DNS_FAILED,
+        FailureCode.PROXY_FAILED,
+        FailureCode.CONNECT_REFUSED,
+        FailureCode.CONNECT_TIMEOUT,
+        FailureCode.TLS_ERROR,
+    }
+)
 # The site answers, but has no robots.txt to give: what it redirects to is none.
 _NONE_THERE = frozenset({FailureCode.TOO_MANY_REDIRECTS, FailureCode.INVALID_URL})
 # What is read of a file as it comes: compressed or not, it is more than what of its text counts.
@@ -125,7 +137,8 @@ class Robots:
             return await self._rules(fetched, retry_after)
         except ItemFailed as failed:
             # A plain failure, without what the fetcher adds: status and sizes of robots.txt are not the page's.
-            return Unavailable(Failure(failed.failure.code, f"robots.txt: {failed.failure.detail}"), retry_after)
+            where = "" if _is_of_the_host(failed, origin) else "robots.txt: "
+            return Unavailable(Failure(failed.failure.code, where + failed.failure.detail), retry_after)
 
     async def _get(self, origin: str) -> Fetched | None:
         """The answer, whatever its status; None if it leads to nothing that could be a robots.txt."""
@@ -169,6 +182,15 @@ class Robots:
                 await hosts.remember_robots(connection, origin, known, _SHARED_SECONDS)
         except database.PASSING as error:
             log.warning("robots.txt of %s is not shared: %s", origin, error or type(error).__name__)
+
+
+def _is_of_the_host(failed: ItemFailed, origin: str) -> bool:
+    """Whether whatever was asked for there would have failed like this."""
+    return (
+        failed.failure.code in _NO_CONNECTION
+        and isinstance(failed, FetchFailed)
+        and failed.url.startswith(f"{origin}/")
+    )
 
 
 def _text(answer: Fetched) -> bytes:
