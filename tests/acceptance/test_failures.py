@@ -40,7 +40,10 @@ ELSEWHERE = {
         "pipeline/test_item.py",
         "test_a_page_that_kills_its_converter_twice_fails_by_name",
     ),
-    FailureCode.WORKER_LOST: ("engine/test_crash.py", "test_an_item_that_kills_its_workers_is_found_and_fails_by_name"),
+    FailureCode.WORKER_LOST: (
+        "engine/test_crash.py",
+        "test_an_item_that_kills_its_workers_is_found_and_fails_by_name_and_no_other_with_it",
+    ),
     FailureCode.DEADLINE: ("engine/test_flow.py", "test_an_expired_batch_ends_with_what_it_has"),
     FailureCode.CANCELLED: ("api/test_export.py", "test_a_stopped_batch_shows_what_was_not_finished_behind_what_was"),
     FailureCode.INTERNAL: ("engine/test_flow.py", "test_a_bug_never_leaves_a_batch_at_n_minus_one"),
