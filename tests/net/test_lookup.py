@@ -28,7 +28,7 @@ async def test_names_whose_servers_are_dead_delay_no_other_also_after_they_were_
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     try:
         async with RawOrigin({"/": reply(b"x")}) as origin:
-            fetcher = await make_fetcher(limit=LIMIT, connect_timeout=0.3)
+            fetcher = await make_fetcher(limit=LIMIT, connect_timeout=1.0)
             dead = [failure(fetcher, f"http://dead{n}.example:{origin.port}/") for n in range(LIMIT)]
             given_up = await asyncio.gather(*dead)
             page = await fetcher.fetch(parse(f"http://good.example:{origin.port}/"), timeout=5)
