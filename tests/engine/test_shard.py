@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from tests.storage import kit
@@ -52,4 +54,28 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
     assert tried == ["host1.example"] * 2, "at once, and again when the shard ends"
     assert list(rest.ords) == [0]
     assert rest.carry == {"0": [{"code": "rate_limited"}]}
+    assert (await kit.reread(connection, batch)).completed == 1
+
+
+async def test_deadlines_are_those_of_the_databases_clock(connection: Connection, pool: Pool, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+
+    async def attempt(target: Way, timeout: float, choices: Choices, may_begin: MayBegin) -> Attempt:
+        await may_begin(None)
+        return Attempt({"code": "ok"}, 200, frame=b"frame")
+
+    async def note(bucket: int, notes: Sequence[Note]) -> None: ...
+
+    batch = await kit.submit(connection, await kit.new_account(connection), [1])
+    claim = await kit.claim_next(connection)
+    assert abs(claim.skew) < timedelta(seconds=30), "both clocks are this machine's"
+    hour = timedelta(hours=1)  # that this machine's clock is ahead: more than any deadline of this batch
+    ahead = replace(claim, dispatched_at=claim.dispatched_at - hour, deadline_at=claim.deadline_at - hour, skew=hour)
+    engine = Engine(
+        settings, Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings), attempt, note, asyncio.Semaphore(8)
+    )
+    lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
+    lease.renew(time.monotonic())
+    assert await ShardRun(ahead, lease, engine, {}).run() == []
+    lease.cancel()
     assert (await kit.reread(connection, batch)).completed == 1

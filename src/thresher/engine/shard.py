@@ -82,7 +82,7 @@ class ShardRun:
         for item in self._claim.items:
             task = Task(item, way(item.ref, item.attempts))
             self._lane(task.way.url.host).todo.append(task)
-        expiry = asyncio.get_running_loop().call_later(max(0.0, _until(self._claim.deadline_at)), self.abort)
+        expiry = asyncio.get_running_loop().call_later(max(0.0, self._until(self._claim.deadline_at)), self.abort)
         try:
             await self._until_done_or_stopped(asyncio.create_task(self._serve_all()))
         finally:
@@ -231,7 +231,7 @@ class ShardRun:
 
     def _broken_off(self, item: ShardItem, at: str) -> None:
         """The record of an attempt that was cancelled: with the batch, by its deadline, or because the worker leaves."""
-        late = _until(self._claim.deadline_at) <= 0
+        late = self._until(self._claim.deadline_at) <= 0
         code = FailureCode.DEADLINE if late else FailureCode.CANCELLED
         detail = "Broken off: the batch or the worker was stopped."
         record = {"at": at, "code": code, "detail": FAILURES[code].meaning if late else detail}
@@ -247,7 +247,7 @@ class ShardRun:
         if failure is not None and failure.kind.retryable and failures(attempts) <= self._engine.settings.retries:
             delay = retry.delay(failures(attempts), result.retry_after).total_seconds()
             delay = max(delay, lane.wait(time.monotonic()))
-            if delay < min(self._seconds_left(), _until(self._claim.deadline_at)):
+            if delay < min(self._seconds_left(), self._until(self._claim.deadline_at)):
                 self._unsettled[item.ord] = replace(item, attempts=attempts)
                 self._retries[item.ord] = time.monotonic() + delay
                 return
@@ -276,11 +276,11 @@ class ShardRun:
 
     def _seconds_left(self) -> float:
         """Until the deadline of the items of this shard."""
-        return _until(self._claim.dispatched_at) + self._engine.settings.item_timeout
+        return self._until(self._claim.dispatched_at) + self._engine.settings.item_timeout
 
-
-def _until(moment: datetime) -> float:
-    return (moment - datetime.now(UTC)).total_seconds()
+    def _until(self, moment: datetime) -> float:
+        """Seconds until a moment of the database's clock."""
+        return (moment + self._claim.skew - datetime.now(UTC)).total_seconds()
 
 
 def _now() -> str:

@@ -104,9 +104,9 @@ class Worker:
             else:
                 rests = await self._work(claim, lease, context)
             await self._end(claim, rests)
-            if datetime.now(UTC) >= claim.deadline_at:  # sooner than the reconciler would
+            if datetime.now(UTC) >= claim.deadline_at + claim.skew:  # sooner than the reconciler would
                 async with self._pool.acquire() as connection:
-                    await batches.stop(connection, claim.batch, Outcome.EXPIRED)
+                    await batches.stop(connection, claim.batch, Outcome.EXPIRED, only_overdue=True)
         finally:
             self._keeper.release(lease)
 

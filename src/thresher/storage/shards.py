@@ -8,7 +8,7 @@ wait; the one that ends promotes the next of its bucket (storage/promotion.py).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from thresher.domain import fairness
@@ -87,7 +87,7 @@ counted AS (
     UPDATE batch_progress p SET processing = p.processing + run.held - $3 FROM run WHERE p.batch_id = $2
 ),
 ticked AS (UPDATE fair_clock c SET tag = run.tag FROM run WHERE c.tag < run.tag)
-SELECT run.starts, run.dispatched_at, run.carry, run.bucket, b.public_id, b.options, b.deadline_at,
+SELECT run.starts, run.dispatched_at, run.carry, run.bucket, b.public_id, b.options, b.deadline_at, clock_timestamp() AS now,
        ARRAY(SELECT ord FROM mine) AS ords, ARRAY(SELECT ref FROM mine) AS refs,
        ARRAY(SELECT custom_id FROM mine) AS custom_ids
 FROM run, batch b WHERE b.id = $2
@@ -171,7 +171,10 @@ class ShardItem:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A shard in hand. `lease` proves it; it counts how often the shard was claimed (more than once: workers died)."""
+    """A shard in hand. `lease` proves it; it counts how often the shard was claimed (more than once: workers died).
+
+    Moments are those of the database's clock; this machine's is ahead of it by `skew`.
+    """
 
     shard: int
     lease: int
@@ -182,6 +185,7 @@ class Claim:
     deadline_at: datetime
     dispatched_at: datetime
     items: list[ShardItem]
+    skew: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +260,7 @@ async def _run(connection: Connection, shard: int, batch: int, held: int) -> Cla
         row["deadline_at"],
         row["dispatched_at"],
         [ShardItem(ord_, ref, custom_id, carry.get(str(ord_), [])) for ord_, ref, custom_id in found],
+        datetime.now(UTC) - row["now"],
     )
 
 
