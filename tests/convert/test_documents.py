@@ -275,3 +275,37 @@ def test_a_bomb_becomes_a_document_of_its_own_size(name):
     assert len(found.text) <= len(body)
     assert "root:" not in found.text
     assert "laughlaugh" not in found.markdown + found.text
+
+
+_SITEMAP = 'xmlns:sm="http://www.sitemaps.org/schemas/sitemap/0.9"'
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "fence"),
+    [
+        ('<rss version="2.0"><channel></channel></rss>', "application/rss+xml", "xml"),
+        (f"<sm:urlset {_SITEMAP}></sm:urlset>", "application/xml", "xml"),
+        ('<opml version="2.0"><head/><body/></opml>', "text/x-opml", "xml"),
+        ('{"version":"https://jsonfeed.org/version/1.1","items":[]}', "application/json", "json"),
+        ("sep=;\n", "text/csv", "csv"),
+    ],
+)
+def test_a_list_with_nothing_in_it_is_a_result(body: str, content_type: str, fence: str):
+    found = document(body, content_type)
+    assert (found.verdict, found.markdown) == (None, f"```{fence}\n{body.rstrip()}\n```\n")
+
+
+def test_a_sitemap_is_read_by_names_without_prefixes():
+    found = document(f"<sm:urlset {_SITEMAP}><sm:url><sm:loc>https://e.com/a</sm:loc></sm:url></sm:urlset>", "text/xml")
+    assert found.links == ["https://e.com/a"]
+
+
+@pytest.mark.parametrize("content_type", ["application/xhtml+xml", "text/xml", "application/xml; charset=utf-8"])
+def test_an_element_without_content_in_xhtml_does_not_swallow_the_page(content_type: str):
+    head = '<html xmlns="http://www.w3.org/1999/xhtml"><head><title/><script src="/a.js" defer="defer"/></head>'
+    found = document(head + '<body><p>Wheat<br/>and<a href="/x/" id=">"/> rye</p></body></html>', content_type)
+    assert (found.kind, found.text) == ("html", "Wheat\nand rye")
+
+
+def test_an_error_page_is_html_whatever_the_interface_should_have_sent():
+    assert document("<!doctype html><title>Oops</title><p>Later.</p>", "application/json").text == "Later."

@@ -129,6 +129,7 @@ NOT_THE_PAGE = [
     Given("a frameset", '<html><head><title>Frames</title></head><frameset cols="20%,*"><frame src="a.html"><frame src="b.html"></frameset></html>', EMPTY),
     Given("an iframe and nothing else", page("Portal", '<iframe src="https://apps.example.com/x"></iframe>'), EMPTY),
     Given("a refresh and nothing else", '<html><head><meta http-equiv="Refresh" content="0; url=/new"></head><body></body></html>', EMPTY),
+    Given("a drawing and nothing else", page("Chart", "<svg><text>7</text></svg>"), EMPTY),
     Given("everything hidden", page("Hidden", f"<div hidden>{STORY}</div>"), EMPTY),
 ]  # fmt: skip
 
@@ -168,5 +169,13 @@ THE_PAGE = [
     Given("a poem", page("Fog", "<p>The fog comes<br>on little boots<br>and stays until noon.</p>")),
     Given("an article on captchas", framed("CAPTCHA - Encyclopedia", f"<h1>CAPTCHA</h1><p>Verify you are human by completing the action below is what many of them say.</p>{STORY}")),
     Given("an error page that was asked for", framed("404", "<h1>Page not found</h1>"), url="https://example.com/404"),
+    Given("a product with a dialog for the login behind it", framed("Lamp | Shop", f"<h1>Lamp</h1><p>Brass, 40 cm.</p><div class='modal'><h2>Sign in</h2>{_FORM}</div>")),
+    Given("a product with a dialog for the login before it", page("Lamp | Shop", f"<div class='modal'><h2>Sign in</h2>{_FORM}</div><h1>Lamp</h1><p>Brass, 40 cm.</p>")),
+    Given("a forum's index with a login in its corner", page("Forum", f"<h2>Login</h2>{_FORM}" + "".join(f"<p><a href='/t{n}'>Thread {n}</a></p>" for n in range(20)))),
+    Given("a list of threads on such pages", framed("Forum", "<h2><a href='/1'>Page not found</a></h2><h2><a href='/2'>404 error</a></h2><h2><a href='/3'>New theme</a></h2>")),
+    Given("a poem called Forbidden", page("Forbidden", "<h1>Forbidden</h1>" + "<p>The apple hung above the wall, and no one dared to touch it.</p>" * 8)),
+    Given("a story called a moment of peace, in Spanish", page("Un momento de paz", "<h1>Un momento de paz</h1><p>La tarde cae sobre el río.</p>")),
+    Given("free entry, in Russian", page("Вход свободный - Афиша", f"{_FORM}<h1>Концерт</h1><p>Суббота, 19:00.</p>")),
+    Given("a review in a page that is all one form", page("Access Denied | Films", f"<form id='aspnetForm'>{STORY * 3}</form>")),
     Given("a text in Chinese", page("公告", "<p>图书馆周一重新开放。</p>")),
 ]  # fmt: skip

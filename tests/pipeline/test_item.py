@@ -315,6 +315,13 @@ async def test_an_error_that_is_a_challenge_says_so(bench: Bench, status: int, c
     assert record["verdict"]["code"] == "site_blocked"
 
 
+@pytest.mark.parametrize("title", ["403 Forbidden", "Forbidden", "403"])
+async def test_a_servers_plain_page_for_its_status_says_no_more_than_the_status(bench: Bench, title: str):
+    page = f"<title>{title}</title><center><h1>{title}</h1></center>".encode()
+    async with RawOrigin({"/": reply(page, 403, HTML)}) as origin:
+        assert "verdict" not in _failed(await bench.attempt(origin.url()), FailureCode.HTTP_4XX)
+
+
 async def test_an_error_whose_page_cannot_be_converted_stays_that_error(bench: Bench):
     async with RawOrigin({"/": reply(b"\x89PNG\r\n\x1a\n", 403, {"Content-Type": "image/png"})}) as origin:
         _failed(await bench.attempt(origin.url()), FailureCode.HTTP_4XX)

@@ -103,6 +103,8 @@ def _declared(essence: str, data: bytes, head: bytes) -> Content:
         content = _JSON
     elif content is None and name.endswith("+xml"):
         content = _XML
+    if content is _JSON and _HTML_START.match(head):  # an error page, whatever the interface should have sent
+        return _HTML
     if content in (_JSON, _XML):
         return _HTML if _is_html(head) else content
     if content is None and group in ("text", "application") and name in _LANGUAGES:

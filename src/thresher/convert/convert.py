@@ -12,6 +12,8 @@ from thresher.convert.html import Page
 from thresher.convert.laps import Laps
 from thresher.convert.verdict import NOTHING, Answer, judge
 
+_FENCES = {"xml": "xml", "json": "json", "table": "csv"}
+
 
 def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None) -> Document:
     """Convert `source`. Raises ItemFailed: bad_encoding, decompression_bomb, unsupported_content."""
@@ -23,6 +25,8 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None)
     laps.lap("charset")
     tree = xmltree.parse(text) if content.kind == "xml" else None
     if content.kind == "html" or (tree is not None and xmldoc.is_html(tree)):
+        if "xml" in (source.content_type or "").lower():
+            text = xmltree.as_html(text)
         page = html.convert(text, source.url, laps)
         answer = Answer(
             text, page.title, page.markdown, page.text, source.url, source.requested or source.url, source.headers
@@ -38,8 +42,10 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None)
     else:
         page = _page(content, text, source.url)
     laps.lap("convert")
-    verdict = None if page.markdown.strip() else NOTHING
-    return Document("text", *charset, page.title, page.markdown, page.text, page.links, page.metadata, verdict)
+    verdict = None if text.strip() else NOTHING
+    # A feed without entries is an answer all the same: what there is of it is shown.
+    markdown = page.markdown if page.markdown.strip() or verdict else markup.fenced(text, _FENCES.get(content.kind, ""))
+    return Document("text", *charset, page.title, markdown, page.text, page.links, page.metadata, verdict)
 
 
 def _page(content: Content, text: str, url: str) -> Page:

@@ -15,7 +15,7 @@ BLOCKED = re.compile(
     r"|(?:sorry,? )?you(?: have|'ve| are|'re)(?: been)? (?:temporarily )?blocked.{0,40}"
     r"|(?:your )?(?:ip|ip address|request|access) (?:has been |was |is )(?:temporarily )?(?:blocked|denied|rejected|banned|limited).{0,40}"
     r"|request (?:blocked|rejected|denied|unsuccessful)|blocked|the request is blocked|block page|web page blocked"
-    r"|attention required!?|just a moment|one moment,? please|un momento.*|einen moment.*|nur einen moment.*|un instant.*"
+    r"|attention required!?|just a moment|one moment,? please|un momento(?:,? por favor)?|(?:nur )?einen moment(?:,? bitte)?|un instant(?:,? s'il vous pla[iî]t)?"
     r"|checking your browser.{0,60}|please wait while we (?:check|verify) .{0,60}|ddos protection by .{0,40}|ddos-guard"
     r"|(?:security|browser|robot|bot|captcha|human) (?:check|verification|challenge|verify)(?: required)?|captcha|captcha required"
     r"|are you (?:a )?(?:human|robot|bot)(?: or a (?:robot|bot))?|(?:please )?(?:verify|confirm|prove) (?:that )?you(?: are|'re) (?:a )?(?:human|not a (?:ro)?bot)"
@@ -35,7 +35,7 @@ LOGIN = re.compile(
     r"|connexion|se connecter|connectez-vous.{0,40}|identifiez-vous|identification|(?:inicia|iniciar) sesi[oó]n.{0,40}|acceder|ingresar"
     r"|accedi|accedi a .{1,40}|entrar|fazer login|iniciar sess[aã]o|inloggen|aanmelden|logga in|logg inn|log ind|kirjaudu(?: sis[aä][aä]n)?"
     r"|zaloguj(?: si[eę])?|logowanie|p[rř]ihl[aá][sš]en[ií]|p[rř]ihl[aá]sit(?: se)?|bejelentkez[eé]s|autentificare|giri[sş](?: yap)?|oturum a[cç]"
-    r"|войти.{0,40}|вход.{0,40}|авторизация|увійти|вхід|σύνδεση|ログイン|サインイン|登录|登入|登錄|请登录|用户登录|会员登录|로그인|تسجيل الدخول|כניסה|התחברות"
+    r"|войти(?: (?:в|на|с|через) .{1,40})?|вход(?: (?:(?:в|на) (?:личный кабинет|систему|сайт|аккаунт|форум|почту)|для пользователей).{0,20})?|авторизация|увійти|вхід|σύνδεση|ログイン|サインイン|登录|登入|登錄|请登录|用户登录|会员登录|로그인|تسجيل الدخول|כניסה|התחברות"
 )
 
 # Headings of pages that say that there is no such page.

@@ -19,9 +19,10 @@ from thresher.domain.failure import FailureCode
 
 _LONG = 3000  # characters of text: beyond these, only the title can make a page a suspect
 _THIN = (
-    900  # characters of prose (text that is not in links, navigation and forms): less than any page worth reading has
+    900  # characters of prose (text that is not in links, navigation and labels): less than pages worth reading have
 )
 _TERSE = 1200  # characters of text: a page that only quotes a block page has more
+_CURT = 300  # characters of prose: where nothing but a heading speaks of a block, a poem or a song has more
 _FEW_LINKS = 12  # a block page has no menus
 _HEADINGS = 8  # headings that are looked at
 _MAX_SOURCE = 2**20  # characters of source that are searched for marks: a thin page of more is mostly script
@@ -30,7 +31,7 @@ _SEPARATORS = re.compile(r"\s+[|–—·•»›:/~-]+\s+|\s*[|»›•·]\s*|:\
 _MARKDOWN_HEADING = re.compile(r"^#{1,2} +(.+)", re.MULTILINE)
 _MARKDOWN_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _EDGES = " \t\n\r.!?…'\"“”„«»()[]{}–—-:|*"
-_NOT_PROSE = "nav,header,footer,aside,form,button,select,label,a,script,style,noscript,template,svg,title"
+_NOT_PROSE = "nav,header,footer,aside,button,select,label,a,script,style,noscript,template,svg,title"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,13 @@ class _Suspect:
 
     @cached_property
     def headings(self) -> list[str]:
-        found = _MARKDOWN_HEADING.findall(self.answer.markdown)[:_HEADINGS]
-        return [bare for heading in found if (bare := _bare(_MARKDOWN_LINK.sub(r"\1", heading)))]
+        """As they stand in the markdown."""
+        return [heading.strip() for heading in _MARKDOWN_HEADING.findall(self.answer.markdown)[:_HEADINGS]]
+
+    @cached_property
+    def is_bare(self) -> bool:
+        """Whether it has one heading at most and no menu: then the heading speaks of the page, not of a part of it."""
+        return len(self.headings) <= 1 and self.links <= _FEW_LINKS
 
     @cached_property
     def links(self) -> int:
@@ -136,12 +142,20 @@ class _Suspect:
 
     def said(self, table: re.Pattern[str]) -> str | None:
         """Where a phrase of the table is the title, a part of it, or a heading."""
+        return self.titled(table) or self.headed(table)
+
+    def titled(self, table: re.Pattern[str]) -> str | None:
         for segment in self.segments:
             if len(segment) <= 120 and table.fullmatch(segment):
                 return f"the title says {segment[:80]!r}"
+        return None
+
+    def headed(self, table: re.Pattern[str]) -> str | None:
+        """A heading that leads elsewhere speaks of what is there: of a thread in a list, say."""
         for heading in self.headings:
-            if len(heading) <= 120 and table.fullmatch(heading):
-                return f"a heading says {heading[:80]!r}"
+            bare = "" if _MARKDOWN_LINK.fullmatch(heading) else _bare(_MARKDOWN_LINK.sub(r"\1", heading))
+            if bare and len(bare) <= 120 and table.fullmatch(bare):
+                return f"a heading says {bare[:80]!r}"
         return None
 
 
@@ -162,6 +176,8 @@ def _blocked(page: _Suspect) -> Verdict | None:
     text = next((phrase for phrase in phrases.BLOCKED_TEXTS if phrase in page.text), None)
     if text and not (mark or said) and (len(page.text) > _TERSE or page.links > _FEW_LINKS):
         text = None  # somebody may write about it
+    if said and not (mark or text) and page.prose > _CURT:
+        said = None
     if not (mark or said or text):
         return None
     evidence = [said] if said else []
@@ -180,8 +196,9 @@ def _login(page: _Suspect) -> Verdict | None:
     if _leads_to(answer.requested, phrases.LOGIN_PATHS):
         return None  # a login page was asked for, and this is it
     led = answer.requested != answer.url and _leads_to(answer.url, phrases.LOGIN_PATHS)
-    said = page.said(phrases.LOGIN)
-    # A form in the corner of a short page is no wall: the page must say that it is about the login, or have been led to.
+    # A form in the corner of a short page is no wall, nor is one in a dialog that every page of a site has, with a
+    # heading of its own: the page as a whole must be about the login, or have been led to.
+    said = page.said(phrases.LOGIN) if led or page.is_bare else page.titled(phrases.LOGIN)
     if not said or not (page.passwords or led):
         return None
     evidence = [said]
@@ -215,6 +232,8 @@ def _why_empty(page: _Suspect) -> list[str]:
         found.append("its content is in an iframe")
     elif page.tree.select_one('meta[http-equiv="refresh" i]') is not None:
         found.append("it refreshes to another page")
+    elif page.tree.select_one("video,audio,svg,canvas,object,embed") is not None:
+        found = ["there is no text; it is made of drawings, sound or video"]
     elif page.tree.select_one("script") is not None:
         found.append("it is made by scripts")
     return found + _widgets(page)

@@ -46,7 +46,7 @@ def _sitemap(root: Element, url: str) -> Page:
     """sitemaps.org: the addresses, and when each was changed."""
     resolver, links, lines = Resolver(url), dict[str, None](), []
     for entry in elements(root):
-        told = {child.tag: text_of(child) for child in elements(entry)}
+        told = {local(child): text_of(child) for child in elements(entry)}
         target = resolver.resolve(told.get("loc", "").strip())
         if target is None or not target.startswith(("http://", "https://")) or not told.get("loc"):
             continue

@@ -15,6 +15,10 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _REFERENCE = re.compile(
     r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)(?:([A-Za-z][A-Za-z0-9]{1,30});)?"
 )
+_VOID = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
+_CLOSED = re.compile(
+    rf"""<((?!(?:{_VOID})[\s/])[a-z][a-z0-9]*+)(\s(?:[^<>"'/]|/(?!>)|"[^"]*+"|'[^']*+')*+)?+/>""", re.IGNORECASE
+)
 
 ATOM = ("http://www.w3.org/2005/atom", "http://purl.org/atom/ns#")  # namespaces are compared in lower case
 # Prefixes as they are usually written, for the namespaces that are read.
@@ -38,6 +42,11 @@ def parse(text: str) -> Document | None:
         return parse_xml(_REFERENCE.sub(_mended, _CONTROLS.sub("", text)))
     except HTMLParseError:
         return None
+
+
+def as_html(text: str) -> str:
+    """XHTML for a parser of HTML, to which `<script/>` has only begun: an element without content gets its end tag."""
+    return _CLOSED.sub(r"<\1\2></\1>", text)
 
 
 def local(element: Element) -> str:

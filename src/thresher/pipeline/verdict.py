@@ -4,6 +4,7 @@ How a challenge is told from a page is convert/verdict.py's.
 """
 
 import email.utils
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC
@@ -47,9 +48,15 @@ def check_content(verdict: Mapping[str, Any] | None, on_blocked: OnBlocked) -> N
         raise ItemFailed(code, f"{_NOT_THE_PAGE[code]}: {', '.join(verdict['evidence'])}.")
 
 
+# A server's own page for the status, in which nobody speaks of robots.
+_STATUS_AGAIN = re.compile(r"(?:the title|a heading) says '[^']*\b(?:403|forbidden)\b[^']*'")
+
+
 def check_error_page(status: int, verdict: Mapping[str, Any] | None) -> None:
     """Raise ItemFailed(site_blocked) for an error that is a challenge or a block page: that says more than its status."""
-    if verdict is not None and verdict["code"] == FailureCode.SITE_BLOCKED:
+    if verdict is None or verdict["code"] != FailureCode.SITE_BLOCKED:
+        return
+    if not all(map(_STATUS_AGAIN.fullmatch, verdict["evidence"])):
         evidence = ", ".join(verdict["evidence"])
         detail = f"The server answered {status} with a challenge or a block page: {evidence}."
         raise ItemFailed(FailureCode.SITE_BLOCKED, detail)
