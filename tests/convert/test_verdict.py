@@ -58,3 +58,9 @@ def test_a_title_is_taken_apart_at_its_separators_only() -> None:
 def test_a_title_made_to_be_tried_in_every_way_is_judged(title: str) -> None:
     # A pattern that backtracked would still be at it when the test run is given up.
     assert judge(Answer("", title, "text", "text" * 1000, "https://e.com/", "https://e.com/", {})) is None
+
+
+@pytest.mark.parametrize("heading", ["[" * 300_000, "[a](" * 100_000, "[a](b" * 100_000])
+def test_a_heading_of_brackets_is_judged(heading: str) -> None:
+    # As above: once it took time with the square of its length.
+    assert judge(Answer("", "Sign in", f"# {heading}", "text", "https://e.com/", "https://e.com/", {})) is None

@@ -29,7 +29,7 @@ _MAX_SOURCE = 2**20  # characters of source that are searched for marks: a thin 
 
 _SEPARATORS = re.compile(r"\s+[|–—·•»›:/~-]+\s+|\s*[|»›•·]\s*|:\s+")
 _MARKDOWN_HEADING = re.compile(r"^#{1,2} +(.+)", re.MULTILINE)
-_MARKDOWN_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_MARKDOWN_LINK = re.compile(r"\[([^\[\]]*+)\]\([^()]*+\)")
 _EDGES = " \t\n\r.!?…'\"“”„«»()[]{}–—-:|*"
 _NOT_PROSE = "nav,header,footer,aside,button,select,label,a,script,style,noscript,template,svg,title"
 
