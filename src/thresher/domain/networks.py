@@ -40,6 +40,7 @@ _V4: tuple[Row, ...] = (
         ("100.100.100.200/32", "cloud metadata service", "RFC 6598; Alibaba"),
         ("192.0.0.192/32", "cloud metadata service", "RFC 6890; Oracle"),
         ("168.63.129.16/32", "cloud metadata service in public space", "Azure"),
+        ("192.80.8.124/32", "cloud metadata service in public space", "Equinix Metal"),
         ("10.0.0.0/8", "private use", "RFC 1918"),
         ("100.64.0.0/10", "carrier-grade NAT", "RFC 6598"),
         ("127.0.0.0/8", "loopback", "RFC 1122"),

@@ -39,6 +39,7 @@ Vet = Callable[[urls.Url], Awaitable[bool]]
 _DRAIN_BYTES, _DRAIN_SECONDS = 16 * 1024, 1.0
 
 MIB = 2**20
+_STEP = MIB  # the first reservation; the next are twice what has come
 SMALL = 256 * 1024  # bytes of a body that come without a reservation: almost all pages
 
 
@@ -60,7 +61,7 @@ class Fetcher:
         self._max_body_bytes = max_body_bytes
         self._max_redirects = max_redirects
         self._max_url_bytes = max_url_bytes
-        self._budget = Budget(memory_bytes)
+        self._budget = Budget(memory_bytes, max_body_bytes)
         self._open_session: ClientSession | None = None
 
     @classmethod
@@ -194,9 +195,10 @@ class Fetcher:
             if content.at_eof():
                 lease.shrink(attempt.received)
                 return buffer.getvalue()
-            if attempt.received > SMALL and not lease.held:
+            if attempt.received > max(SMALL, lease.held):
                 attempt.waiting = True  # nothing is read meanwhile, and so TCP holds the server up
-                await lease.take(min(length or most, most))
+                # Whatever length was announced: one that never comes shall not keep others waiting.
+                await lease.grow(min(max(_STEP, 2 * attempt.received), most))
                 attempt.waiting = False
             attempt.received += buffer.write(await content.readany())
         if first is None:
