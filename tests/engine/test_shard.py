@@ -20,7 +20,7 @@ from thresher.pipeline.item import Attempt
 from thresher.settings import Settings
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection, Pool
-from thresher.storage.hosts import Note
+from thresher.storage.hosts import Known, Note
 
 
 async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
@@ -79,3 +79,41 @@ async def test_deadlines_are_those_of_the_databases_clock(connection: Connection
     assert await ShardRun(ahead, lease, engine, {}).run() == []
     lease.cancel()
     assert (await kit.reread(connection, batch)).completed == 1
+
+
+async def test_what_a_host_would_keep_waiting_for_too_long_fails_now_and_says_until_when(
+    connection: Connection, pool: Pool, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, item_timeout=600)
+    asked: list[str] = []
+
+    async def attempt(target: Way, timeout: float, choices: Choices, may_begin: MayBegin) -> Attempt:
+        await may_begin(None)
+        asked.append(target.url.host)
+        if target.url.host == "host2.example":
+            record = {"code": "rate_limited"}
+            return Attempt(record, 429, Failure(FailureCode.RATE_LIMITED, "429"), retry_after=3600.0)
+        return Attempt({"code": "ok"}, 200, frame=b"frame")
+
+    async def note(bucket: int, notes: Sequence[Note]) -> None: ...
+
+    batch = await kit.submit(connection, await kit.new_account(connection), [1, 1, 2, 2, 3, 4], shard_size=6)
+    await connection.execute("UPDATE shard SET ords = '{0,1,2,3,4,5}' WHERE id = (SELECT min(id) FROM shard)")
+    claim = await kit.claim_next(connection)
+    engine = Engine(
+        settings, Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings), attempt, note, asyncio.Semaphore(8)
+    )
+    lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
+    lease.renew(time.monotonic())
+    known = {"host1.example": Known(960.0, 1, 6), "host3.example": Known(300.0, 1, 4)}
+    (rest,) = await ShardRun(claim, lease, engine, known).run()
+    lease.cancel()
+    assert list(rest.ords) == [4], "a pause that is short enough is waited for"
+    assert sorted(asked) == ["host2.example", "host4.example"]
+    rows = await connection.fetch("SELECT ord, failure, detail FROM item WHERE state = 2 ORDER BY ord")
+    assert [(row["ord"], row["failure"]) for row in rows] == [(n, "rate_limited") for n in range(4)]
+    assert rows[0]["detail"].startswith(
+        "The host has asked for fewer requests 6 times in a row, and is left alone until "
+    )
+    assert rows[3]["detail"].startswith("The host has asked for fewer requests once, and is left alone until ")
+    assert (await kit.reread(connection, batch)).failed == 4

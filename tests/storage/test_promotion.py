@@ -13,7 +13,7 @@ from thresher.storage.reconcile import reconcile
 from thresher.storage.shards import Claim, Rest
 
 
-async def pause(connection: Connection, claim: Claim, seconds: float = 3600) -> str:
+async def pause(connection: Connection, claim: Claim, seconds: float = 500) -> str:
     """The host of all items of a claim (the kit gives each bucket one) is paused."""
     host = f"host{claim.bucket}.example"
     await hosts.note(connection, claim.bucket, [Note(host, seconds, seconds, 1, 1)])
@@ -39,6 +39,16 @@ async def test_the_shards_of_a_paused_host_are_claimed_by_nobody_until_the_pause
     await connection.execute("UPDATE thresher_queue.pgqueuer SET execute_after = now() - interval '1 second'")
     assert await kit.drain(connection) == 10
     assert (await kit.reread(connection, batch)).outcome is Outcome.ALL_OK
+
+
+async def test_the_shards_of_a_host_that_is_paused_for_long_are_claimed_to_say_so(connection: Connection) -> None:
+    await kit.submit(connection, await kit.new_account(connection), [5] * 3, shard_size=1)
+    for _ in range(3):
+        claim = await kit.claim_next(connection)
+        await pause(connection, claim, hosts.LONG + 60)
+        await kit.finish_shard(connection, claim)
+    await laws.check(connection)
+    assert await connection.fetchval("SELECT count(*) FROM shard") == 0
 
 
 async def test_the_other_hosts_of_the_bucket_go_on(connection: Connection) -> None:

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from thresher.domain import retry, url
@@ -82,6 +82,8 @@ class ShardRun:
         for item in self._claim.items:
             task = Task(item, way(item.ref, item.attempts))
             self._lane(task.way.url.host).todo.append(task)
+        for lane in self._lanes.values():
+            self._give_up_if_hopeless(lane)
         expiry = asyncio.get_running_loop().call_later(max(0.0, self._until(self._claim.deadline_at)), self.abort)
         try:
             await self._until_done_or_stopped(asyncio.create_task(self._serve_all()))
@@ -176,6 +178,7 @@ class ShardRun:
             if result.failure is not None and result.failure.code is FailureCode.RATE_LIMITED:
                 lane.refused(result.retry_after, time.monotonic())
                 await self._note([lane])
+                self._give_up_if_hopeless(lane)
             elif result.http is not None:
                 lane.answered(time.monotonic())
             self._conclude(task.item, result, lane)
@@ -183,6 +186,23 @@ class ShardRun:
             lane.todo.appendleft(task)
         finally:
             self._engine.settler.end(batch)
+
+    def _give_up_if_hopeless(self, lane: Lane) -> None:
+        """What a host would keep waiting for longer than an item may take is told so now, instead of in hours."""
+        wait = lane.wait(time.monotonic())
+        if not lane.strikes or wait <= self._engine.settings.item_timeout:
+            return
+        until = datetime.now(UTC) + timedelta(seconds=wait)
+        detail = (
+            f"The host has asked for fewer requests {_times(lane.strikes)}, and is left alone until {until:%H:%M} UTC."
+        )
+        failure = Failure(FailureCode.RATE_LIMITED, detail)
+        record = {"at": _now(), "code": failure.code, "detail": detail}
+        self._engine.settler.begin(self._claim.batch)
+        while lane.todo:
+            item = lane.todo.popleft().item
+            self._settle(item, [*item.attempts, record], Attempt(record, None, failure))
+        self._engine.settler.end(self._claim.batch)
 
     async def _note(self, lanes: Sequence[Lane]) -> None:
         """Tell the cluster. What cannot be told holds here all the same, and is told again when the shard ends."""
@@ -251,6 +271,10 @@ class ShardRun:
                 self._unsettled[item.ord] = replace(item, attempts=attempts)
                 self._retries[item.ord] = time.monotonic() + delay
                 return
+        self._settle(item, attempts, result)
+
+    def _settle(self, item: ShardItem, attempts: list[dict[str, Any]], result: Attempt) -> None:
+        failure = result.failure
         settled = Settled(
             item.ord,
             ItemState.FAILED if failure else ItemState.COMPLETED,
@@ -267,7 +291,9 @@ class ShardRun:
         self._unsettled[item.ord] = item
         task = Task(item, way(item.ref, item.attempts))
         if url.bucket(task.way.url.host) == self._claim.bucket:
-            self._lane(task.way.url.host).todo.appendleft(task)  # at the front, as its deadline is running
+            lane = self._lane(task.way.url.host)
+            lane.todo.appendleft(task)  # at the front, as its deadline is running
+            self._give_up_if_hopeless(lane)
 
     def _drop_settled(self) -> None:
         for ord_, settled in self._settling.items():
@@ -281,6 +307,10 @@ class ShardRun:
     def _until(self, moment: datetime) -> float:
         """Seconds until a moment of the database's clock."""
         return (moment + self._claim.skew - datetime.now(UTC)).total_seconds()
+
+
+def _times(strikes: int) -> str:
+    return "once" if strikes == 1 else f"{strikes} times in a row"
 
 
 def _now() -> str:

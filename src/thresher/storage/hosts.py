@@ -7,6 +7,9 @@ from typing import Any
 from thresher.storage.database import Connection
 
 SOON = 1.0  # seconds: for a host that is free by then, a shard is claimed and kept
+LONG = (
+    600.0  # seconds: shards of a host that is left alone for longer are claimed all the same, so that somebody says so
+)
 
 # Every host of a bucket that is not to be asked at once, or not with all connections.
 _KNOWN = """
@@ -28,6 +31,7 @@ ON CONFLICT (host) DO UPDATE SET bucket = excluded.bucket, connections = exclude
 HELD = f"""
 SELECT host, greatest(paused_until, next_at) AS until FROM host
 WHERE bucket = $1 AND greatest(paused_until, next_at) > now() + interval '{SOON} seconds'
+  AND paused_until <= now() + interval '{LONG} seconds'
 """
 
 _ROBOTS = "SELECT origin, rules FROM robots WHERE origin = ANY ($1) AND expires_at > now()"
