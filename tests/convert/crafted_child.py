@@ -27,6 +27,8 @@ def answer(header: Any) -> None:
     tell(b"".join(wire.pack(header)))
 
 
+LEFT_BEHIND: list[bytes] = []
+
 DEEDS: dict[str, Callable[[], object]] = {
     "/segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "/abort": os.abort,
@@ -42,6 +44,7 @@ DEEDS: dict[str, Callable[[], object]] = {
     "/no such code": lambda: answer({"ok": False, "code": "sunshine", "detail": ""}),
     "/endless header": lambda: tell(wire.PREFIX.pack(2**31, 0) + b"x" * 2**16),
     "/endless body": lambda: tell(wire.PREFIX.pack(2, 2**32 - 1) + b"{}"),
+    "/swell": lambda: LEFT_BEHIND.append(b"x" * 300 * 2**20),
     "/hang up": lambda: os.close(ANSWERS),
 }
 
@@ -50,7 +53,8 @@ def convert(source: Source, **how: Any) -> Document:
     for name, deed in DEEDS.items():
         if source.url.endswith(name):
             deed()
-            time.sleep(3600)
+            if name != "/swell":
+                time.sleep(3600)
     return really_convert(source, **how)
 
 

@@ -109,7 +109,7 @@ def attempt(trial: Callable[[], object]) -> str:
 
 
 def main() -> None:
-    _, answers = child.prepare(PARENT, 512 * 2**20)
+    _, answers, _ = child.prepare(PARENT, 512 * 2**20)
     found = {name: attempt(trial) for name, trial in TRIALS.items()}
     answers.write(json.dumps(found).encode())
     answers.flush()

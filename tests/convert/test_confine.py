@@ -58,7 +58,7 @@ async def test_a_real_child_is_confined_and_inherits_no_descriptor() -> None:
         assert re.search(r"^CapEff:\t0+$", status, re.MULTILINE)
         child = psutil.Process(converter.pid)
         assert child.cwd() == "/"
-        assert child.num_fds() == 5  # standard input, output and error, and the protocol's two
+        assert child.num_fds() == 6  # standard input, output and error, the protocol's two, its own statm
         assert child.rlimit(psutil.RLIMIT_AS)[1] < 2048 * MIB
     finally:
         await converter.close()

@@ -101,8 +101,9 @@ async def test_a_child_that_a_page_has_swollen_is_replaced_without_a_word() -> N
     converter = await make()
     try:
         pid = converter.pid
-        large = Source("https://barn.example/", b"<p><i>x" * 700_000, "text/html")
-        first, second = await asyncio.gather(converter.convert(large), converter.convert(page("next")))
+        await converter.convert(page("before"))
+        assert converter.pid == pid
+        first, second = await asyncio.gather(converter.convert(crafty("swell")), converter.convert(page("next")))
         assert first.facts["kind"] == "html"
         assert second.facts["title"] == "next"
         assert converter.pid != pid

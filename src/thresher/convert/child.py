@@ -11,7 +11,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from thresher.convert import wire
@@ -24,32 +24,32 @@ from thresher.domain.failure import FailureCode, ItemFailed
 
 _PR_SET_PDEATHSIG = 1
 _STOUT = 4  # a child that has grown by a fourth of its limit is replaced
-_KIB = 1024 if sys.platform == "linux" else 1  # the unit of ru_maxrss
 
 
 def main(arguments: list[str]) -> int:
     """Serve until the input ends. Returns the exit status."""
     parent, (memory, decoded, output) = int(arguments[0]), map(int, arguments[2:])
-    requests, answers = prepare(parent, memory)
-    slim = _peak()
+    requests, answers, held = prepare(parent, memory)
+    slim = held()
     while (message := wire.read(requests)) is not None:
         with _processor_time(float(arguments[1])):
             header, frame = _answer(*message, decoded, output)
-        # A page that took much has left a heap full of holes: a new process costs less than to keep it.
-        header["last"] = header.get("last", False) or _peak() - slim > memory // _STOUT
+        # What a page has left behind (a heap full of holes) is taken from the pages after it: a new process costs less.
+        header["last"] = header.get("last", False) or held() - slim > memory // _STOUT
         _send(answers, header, frame)
         if header["last"]:
             return 0
     return 0
 
 
-def prepare(parent: int, memory: int) -> tuple[BinaryIO, BinaryIO]:
-    """All that is done before the first page. Returns where requests come from and where answers go."""
+def prepare(parent: int, memory: int) -> tuple[BinaryIO, BinaryIO, Callable[[], int]]:
+    """All that is done before the first page. Returns where requests come from, where answers go, and `_held`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     _die_with(parent)
     requests, answers = _take_over_stdio()
+    held = _held()
     _send(answers, {"ready": True, "missing": confine(memory)})
-    return requests, answers
+    return requests, answers, held
 
 
 @contextlib.contextmanager
@@ -60,9 +60,17 @@ def _processor_time(seconds: float) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def _peak() -> int:
-    """The most memory that this process has had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
+def _held() -> Callable[[], int]:
+    """What tells the memory that this process holds, in bytes, when no file can be opened any more; 0 where nothing tells.
+
+    Not getrusage: its maximum is inherited from whoever started this process.
+    """
+    try:
+        statm = os.open("/proc/self/statm", os.O_RDONLY)
+    except OSError:
+        return lambda: 0
+    page = resource.getpagesize()
+    return lambda: int(os.pread(statm, 128, 0).split()[1]) * page
 
 
 def _answer(header: dict[str, Any], body: bytes, decoded: int, output: int) -> tuple[dict[str, Any], bytes]:

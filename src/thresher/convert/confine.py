@@ -11,7 +11,7 @@ import sys
 
 from thresher.convert import landlock, seccomp
 
-_DESCRIPTORS = 64  # three are open; libraries map a file now and then
+_DESCRIPTORS = 64  # six are open; libraries map a file now and then
 _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITY_VERSION_3 = 0x20080522  # capset(2)
 _CAPSET = {"x86_64": 126, "aarch64": 91}
