@@ -30,6 +30,7 @@ _MAX_SOURCE = 2**20  # characters of source that are searched for marks: a thin 
 _SEPARATORS = re.compile(r"\s+[|–—·•»›:/~-]+\s+|\s*[|»›•·]\s*|:\s+")
 _MARKDOWN_HEADING = re.compile(r"^#{1,2} +(.+)", re.MULTILINE)
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]*+)\]\([^()]*+\)")
+_ANY = re.compile("|".join(t.pattern for t in (phrases.BLOCKED, phrases.LOGIN, phrases.NOT_FOUND, phrases.NUMBER)))
 _EDGES = " \t\n\r.!?…'\"“”„«»()[]{}–—-:|*"
 _NOT_PROSE = "nav,header,footer,aside,button,select,label,a,script,style,noscript,template,svg,title"
 
@@ -92,9 +93,7 @@ def _bare(text: str) -> str:
 
 def _telling(segment: str) -> bool:
     # Nothing longer is a heading of such a page, and the patterns need not be proof against a novel.
-    return len(segment) <= 120 and any(
-        table.fullmatch(segment) for table in (phrases.BLOCKED, phrases.LOGIN, phrases.NOT_FOUND, phrases.NUMBER)
-    )
+    return len(segment) <= 120 and _ANY.fullmatch(segment) is not None
 
 
 class _Suspect:
@@ -169,11 +168,13 @@ def _by_headers(headers: Mapping[str, str]) -> str | None:
 
 def _blocked(page: _Suspect) -> Verdict | None:
     """Few links beside words of a block page, or the mark of a maker of such pages on it."""
-    mark = next((whose for mark, whose in phrases.MARKS if mark in page.source), None)
     said = page.said(phrases.BLOCKED)
     if said and page.links > _FEW_LINKS:
         said = None
     text = next((phrase for phrase in phrases.BLOCKED_TEXTS if phrase in page.text), None)
+    # The source may be long, and pages with a mark have little to say.
+    wanted = said or text or len(page.text) <= _TERSE
+    mark = next((whose for mark, whose in phrases.MARKS if mark in page.source), None) if wanted else None
     if text and not (mark or said) and (len(page.text) > _TERSE or page.links > _FEW_LINKS):
         text = None  # somebody may write about it
     if said and not (mark or text) and page.prose > _CURT:
@@ -198,7 +199,9 @@ def _login(page: _Suspect) -> Verdict | None:
     led = answer.requested != answer.url and _leads_to(answer.url, phrases.LOGIN_PATHS)
     # A form in the corner of a short page is no wall, nor is one in a dialog that every page of a site has, with a
     # heading of its own: the page as a whole must be about the login, or have been led to.
-    said = page.said(phrases.LOGIN) if led or page.is_bare else page.titled(phrases.LOGIN)
+    said = page.titled(phrases.LOGIN)
+    if not said and (said := page.headed(phrases.LOGIN)) and not (led or page.is_bare):
+        return None
     if not said or not (page.passwords or led):
         return None
     evidence = [said]
