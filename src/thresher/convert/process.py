@@ -119,8 +119,10 @@ class Child:
 
     def interrupt(self) -> None:
         """Have it die at once; whoever waits for its answer sees that."""
+        # Not by asyncio's kill(): see `_exit`.
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            if self._process.returncode is None:
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def kill(self) -> None:
         """End it now and reap it; no process and no descriptor is left."""
