@@ -19,24 +19,27 @@ from thresher.cli.terminal import harmless_json
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_terminal_shows_a_bar_with_count_rate_and_failures(cli: Cli, origin: Origin) -> None:
-    pages = [f"http://site{n % 7}.example/page/{n}" for n in range(30)]
-    given = [*pages, "http://a.example/status/404/x", "http://held.example/hold/x"]
+async def started_on_a_terminal(cli: Cli, columns: int, *words: str) -> tuple[asyncio.subprocess.Process, int]:
+    """A command, and the descriptor where all that it shows can be read, and which is to be closed."""
     mine, its = pty.openpty()
-    os.set_blocking(mine, False)
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
-        "batch",
-        *given,
-        "-o",
-        "out.jsonl",
-        env=environment(**cli.env, TERM="xterm-256color", COLUMNS="100"),
+        *words,
+        env=environment(**cli.env, TERM="xterm-256color", COLUMNS=str(columns)),
         cwd=cli.folder,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=its,
         stderr=its,
     )
     os.close(its)
+    return process, mine
+
+
+async def test_a_terminal_shows_a_bar_with_count_rate_and_failures(cli: Cli, origin: Origin) -> None:
+    pages = [f"http://site{n % 7}.example/page/{n}" for n in range(30)]
+    given = [*pages, "http://a.example/status/404/x", "http://held.example/hold/x"]
+    process, mine = await started_on_a_terminal(cli, 100, "batch", *given, "-o", "out.jsonl")
+    os.set_blocking(mine, False)
     seen = bytearray()
 
     def shown(pattern: str) -> bool:
@@ -90,17 +93,7 @@ async def test_json_without_control_characters_means_the_same() -> None:
 
 async def on_a_terminal(cli: Cli, *words: str) -> bytearray:
     """All that a command shows there."""
-    mine, its = pty.openpty()
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND,
-        *words,
-        env=environment(**cli.env, TERM="xterm-256color", COLUMNS="160"),
-        cwd=cli.folder,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=its,
-        stderr=its,
-    )
-    os.close(its)
+    process, mine = await started_on_a_terminal(cli, 160, *words)
     seen = bytearray()
 
     def read() -> None:

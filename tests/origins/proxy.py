@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
+
+from tests.origins.raw import Server
 
 Target = tuple[str, int]
 
 
-class ConnectProxy:
-    """A server, from `async with` to its end.
+class ConnectProxy(Server):
+    """A proxy, from `async with` to its end.
 
     `leads` gives the real address of a target, or None for one that cannot be reached (502). `answer`, if set, is sent
     to every request instead, and the connection closed unless `hold`. `asked` has the targets as they were written,
@@ -18,45 +18,17 @@ class ConnectProxy:
     """
 
     def __init__(self, leads: Callable[[str], Target | None] = lambda _: None, *, host: str = "127.0.0.1") -> None:
-        self.leads, self.host = leads, host
+        super().__init__(host)
+        self.leads = leads
         self.answer: bytes | None = None
         self.hold = False
         self.asked: list[str] = []
         self.heads: list[str] = []
-        self.connections = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, self.host, 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
 
     def url(self, credentials: str = "") -> str:
         return f"http://{credentials}{self.host}:{self.port}"
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        try:
-            await self._serve(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client is gone, or the test is over
-        finally:
-            writer.transport.abort()
-            self._tasks.discard(task)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         method, target, _ = head.split("\r\n", 1)[0].split(" ")
         self.heads.append(head)

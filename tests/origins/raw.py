@@ -78,20 +78,16 @@ def drips(head: bytes, piece: bytes, every: float) -> Responder:
 NOT_FOUND = reply(b"no such path", 404)
 
 
-class RawOrigin:
-    """A server, from `async with` to its end. A path without a responder gets a 404.
+class Server:
+    """A TCP server on loopback, from `async with` to its end, whose connections end with it.
 
-    `connections` counts what was accepted, even if nothing was asked; `seen` has every request.
+    `connections` counts what was accepted, even if nothing was asked.
     """
 
-    def __init__(
-        self, responders: Mapping[str, Responder], *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
-    ) -> None:
-        self.responders = dict(responders)
+    def __init__(self, host: str, tls: ssl.SSLContext | None = None) -> None:
         self.host = host
         self.port = 0
         self.connections = 0
-        self.seen: list[Exchange] = []
         self.all_closed = asyncio.Event()
         self._tls = tls
         self._tasks: set[asyncio.Task[None]] = set()
@@ -109,10 +105,6 @@ class RawOrigin:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
-
-    def url(self, path: str = "/") -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self._tls else 'http'}://{host}:{self.port}{path}"
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -132,6 +124,25 @@ class RawOrigin:
             self._tasks.discard(task)
             if not self._tasks:
                 self.all_closed.set()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        """All of a connection; `number` counts from 1."""
+        raise NotImplementedError
+
+
+class RawOrigin(Server):
+    """An HTTP server. A path without a responder gets a 404. `seen` has every request."""
+
+    def __init__(
+        self, responders: Mapping[str, Responder], *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(host, tls)
+        self.responders = dict(responders)
+        self.seen: list[Exchange] = []
+
+    def url(self, path: str = "/") -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}{path}"
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         turn = 0

@@ -15,7 +15,6 @@ class Budget:
     """`total` bytes, shared by leases of which each has `whole` at most. Belongs to one event loop."""
 
     def __init__(self, total: int, whole: int) -> None:
-        self.total = total
         self._free = max(0, total - whole)
         self._lane: Lease | None = None  # who may grow without asking
         self._waiting: deque[tuple[Lease, int, asyncio.Future[None]]] = deque()

@@ -6,7 +6,7 @@ Knows nothing of HTTP. Whether it is time is known by whoever runs many items of
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from thresher.domain.choices import RobotsMode
@@ -39,7 +39,7 @@ class Gate:
     may_begin: MayBegin
     said: str | None = None  # of robots.txt, where a batch wants it reported: allowed, disallowed or unavailable
     retry_after: float | None = None  # seconds, where robots.txt could not be had and the site said when to return
-    seconds: float = field(default=0.0)  # spent on waiting for robots.txt
+    seconds: float = 0.0  # spent on waiting for robots.txt
 
     async def open(self, timeout: float) -> bool:
         """Whether the first request may begin now. Raises ItemFailed if it must not, or robots.txt does not come in time."""

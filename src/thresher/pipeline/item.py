@@ -37,8 +37,7 @@ class Attempt:
     """How an attempt went. `frame` is the result, None if `failure` says why there is none, or if the item `moved`:
 
     then it goes on at that URL, in an attempt of its own. `record` is what the item keeps of the attempt: at, code, status,
-    bytes, family, ms by phase, detail, charset,
-    charset_source, charset_certainty, verdict. `retry_after` is in seconds, where the server asked for a pause.
+    bytes, family, ms by phase, detail, charset, charset_source, charset_certainty, verdict. `retry_after` is in seconds, where the server asked for a pause.
     """
 
     record: dict[str, Any]
