@@ -100,6 +100,14 @@ class Settings(BaseSettings):
         "list", description="The `object` member of the items reply, for clients that compare it."
     )
 
+    # -- accounts
+    requests_per_minute: int = Field(
+        0, ge=0, description="Requests that one API key may make in a minute, in the whole cluster; 0: any number."
+    )
+    usd_per_credit: float = Field(
+        0.0, ge=0, description="What one credit costs in US dollars, for the `cost_usd` of batches."
+    )
+
     # -- the command line
     url: str | None = Field(
         None,
@@ -129,6 +137,15 @@ class Settings(BaseSettings):
     )
     default_page: int = Field(100, ge=1, description="Items in a page when the request has no `limit`.")
 
+    max_inline_bytes: int = Field(
+        6_000_000,
+        ge=KIB,
+        description="Bytes of content in one answer of `/v1/retrieve`; of more, it gives URLs, and says `size_exceeded`.",
+    )
+    hosted_url_seconds: float = Field(
+        604_800.0, gt=0, le=3_153_600_000.0, description="Seconds that the URLs of contents are good for. 7 days."
+    )
+
     # -- fetching
     user_agent: str = Field(
         "Thresher/0.1",
@@ -151,6 +168,10 @@ class Settings(BaseSettings):
         default_factory=dict,
         repr=False,
         description='Proxies that pages are fetched through, in pools by name; used is the pool `default`. As JSON: `{"default": {"url": "http://user:password@host:3128"}}`; as tables in TOML (`[proxies.default]`). `url` may be a list, used in turn. `proxy_dns = true` leaves names to the proxy, and with them the protection of what it can reach. See security.md.',
+    )
+    country_strict: bool = Field(
+        False,
+        description="Whether a `country` for which there is no proxy pool is refused. If not, such a batch is fetched directly, and its items say so.",
     )
     extra_ca: Path | None = Field(
         None, description="PEM file of certificate authorities to trust besides the system's."

@@ -60,4 +60,6 @@ async def _authenticate(
     return account
 
 
-Caller = Annotated[Account, Depends(_authenticate)]
+# Whoever has a key that may do such things.
+Reader = Annotated[Account, Depends(_authenticate)]
+Writer = Annotated[Account, Depends(_authenticate)]

@@ -12,7 +12,10 @@ class ProblemCode(StrEnum):
     """The stable codes."""
 
     VALIDATION_ERROR = "validation_error"
+    INVALID_METADATA = "invalid_metadata"
     INVALID_API_KEY = "invalid_api_key"
+    CREDITS_EXHAUSTED = "credits_exhausted"
+    ACCESS_DENIED = "access_denied"
     NOT_FOUND = "not_found"
     BATCH_NOT_FOUND = "batch_not_found"
     CONTENT_NOT_FOUND = "content_not_found"
@@ -20,9 +23,13 @@ class ProblemCode(StrEnum):
     APPEND_CONFLICT = "append_conflict"
     BATCH_NOT_OPEN = "batch_not_open"
     BATCH_NOT_DONE = "batch_not_done"
+    IDEMPOTENCY_KEY_IN_PROGRESS = "idempotency_key_in_progress"
     BATCH_PURGED = "batch_purged"
+    HOSTED_URL_EXPIRED = "hosted_url_expired"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    IDEMPOTENCY_KEY_REUSE = "idempotency_key_reuse"
+    RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"
     INTERNAL_SERVER_ERROR = "internal_server_error"
     SERVICE_UNAVAILABLE = "service_unavailable"
 
@@ -42,12 +49,25 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
     ProblemCode.VALIDATION_ERROR: ProblemKind(
         400, "bad_request", "Bad Request", "Correct what the detail names and send the request again."
     ),
+    ProblemCode.INVALID_METADATA: ProblemKind(
+        400, "bad_request", "Bad Request", 'Send the metadata to change as {"metadata": {...}}, and nothing else.'
+    ),
     ProblemCode.INVALID_API_KEY: ProblemKind(
         401,
         "unauthorized",
         "Unauthorized",
         "Send `Authorization: Bearer KEY` with a key that this server knows.",
         {"invalid_api_key": True},
+    ),
+    ProblemCode.CREDITS_EXHAUSTED: ProblemKind(
+        402,
+        "payment_required",
+        "Payment Required",
+        "Submit fewer items, wait until running batches give back what they do not use, or ask the operator for credits.",
+        {"usage_limit_reached": True},
+    ),
+    ProblemCode.ACCESS_DENIED: ProblemKind(
+        403, "forbidden", "Forbidden", "Use a key that has the scope which the detail names, or one without scopes."
     ),
     ProblemCode.NOT_FOUND: ProblemKind(404, "not_found", "Not Found", "Check the path; /docs lists what there is."),
     ProblemCode.BATCH_NOT_FOUND: ProblemKind(
@@ -68,11 +88,20 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
     ProblemCode.BATCH_NOT_DONE: ProblemKind(
         409, "conflict", "Conflict", "Wait until the batch is completed, or cancel it first."
     ),
+    ProblemCode.IDEMPOTENCY_KEY_IN_PROGRESS: ProblemKind(
+        409,
+        "idempotency_error",
+        "Idempotency Error",
+        "Send the request again after Retry-After seconds: the answer of the first one is given then.",
+    ),
     ProblemCode.BATCH_PURGED: ProblemKind(
         410,
         "gone",
         "Gone",
         "Fetch the pages again in a new batch; THRESHER_RETENTION says how long results are kept.",
+    ),
+    ProblemCode.HOSTED_URL_EXPIRED: ProblemKind(
+        410, "gone", "Gone", "Ask /v1/retrieve again: its answer has a new URL."
     ),
     ProblemCode.BODY_TOO_LARGE: ProblemKind(
         413,
@@ -82,6 +111,18 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
     ),
     ProblemCode.UNSUPPORTED_MEDIA_TYPE: ProblemKind(
         415, "unsupported_media_type", "Unsupported Media Type", "Send the body as application/json, uncompressed."
+    ),
+    ProblemCode.IDEMPOTENCY_KEY_REUSE: ProblemKind(
+        422,
+        "unprocessable_entity",
+        "Unprocessable Entity",
+        "Use a new key for a new request; a repeated request must be the same byte for byte.",
+    ),
+    ProblemCode.RATE_LIMIT_EXCEEDED: ProblemKind(
+        429,
+        "too_many_requests",
+        "Too Many Requests",
+        "Wait for Retry-After seconds; the RateLimit headers of every answer say what is left.",
     ),
     ProblemCode.INTERNAL_SERVER_ERROR: ProblemKind(
         500, "internal_error", "Internal Server Error", "Try again; if it stays, report the problem's id."

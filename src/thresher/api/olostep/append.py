@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Scope
 
-from thresher.api.auth import Caller
+from thresher.api.auth import Writer
 from thresher.api.olostep import ndjson, queries, schemas, views
 from thresher.api.olostep.lookup import find_batch
 from thresher.api.olostep.requests import read_append
@@ -46,7 +46,7 @@ def is_stream(scope: Scope) -> bool:
 )
 async def append_items(
     request: Request,
-    caller: Caller,
+    caller: Writer,
     batch_id: str,
     offset: Annotated[
         str | None,
@@ -71,7 +71,7 @@ async def append_items(
 @router.post("/batches/{batch_id}/start", response_model=schemas.Batch, summary="Start an open batch")
 async def start_batch(
     request: Request,
-    caller: Caller,
+    caller: Writer,
     batch_id: str,
     timeout: Annotated[
         str | None,

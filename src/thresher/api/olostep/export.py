@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
-from thresher.api.auth import Caller
+from thresher.api.auth import Reader
 from thresher.api.codings import Encoder, choose
 from thresher.api.olostep import queries, schemas
 from thresher.api.olostep.lines import Lines
@@ -49,7 +49,7 @@ _Names = Annotated[list[str] | None, Query()]
 )
 async def export_batch(
     request: Request,
-    caller: Caller,
+    caller: Reader,
     batch_id: str,
     form: Annotated[str | None, Query(alias="format"), _one_of(queries.EXPORT_FORMS)] = None,
     status: Annotated[_Names, Query(description="Absent: all finished items."), _some_of(queries.FINISHED)] = None,

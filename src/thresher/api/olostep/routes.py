@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
-from thresher.api.auth import Caller
+from thresher.api.auth import Reader, Writer
 from thresher.api.olostep import content, queries, schemas, views
 from thresher.api.olostep.lookup import find_batch, find_even_purged, refuse_purged
 from thresher.api.olostep.requests import CreateBatch, read_create
@@ -38,7 +38,7 @@ _Formats = WithJsonSchema({"type": "array", "items": {"type": "string", "enum": 
     openapi_extra=json_body(schemas.CreateBatch),
     summary="Start a batch",
 )
-async def create_batch(request: Request, caller: Caller) -> Response:
+async def create_batch(request: Request, caller: Writer) -> Response:
     state = state_of(request)
     wanted = await state.parse(read_create, await request.body())
     async with state.connection() as connection:
@@ -49,7 +49,7 @@ async def create_batch(request: Request, caller: Caller) -> Response:
 @router.get("/batches/recent", response_model=schemas.Batches, summary="The latest batches, newest first")
 async def recent_batches(
     request: Request,
-    caller: Caller,
+    caller: Reader,
     limit: Annotated[str | None, Query(description="50 when absent, 100 at most."), INTEGER] = None,
     source: Annotated[str | None, Query(description="Taken, and ignored.")] = None,
 ) -> Response:
@@ -60,14 +60,14 @@ async def recent_batches(
 
 
 @router.get("/batches/{batch_id}", response_model=schemas.Batch, summary="Where a batch is")
-async def batch_info(request: Request, caller: Caller, batch_id: str) -> Response:
+async def batch_info(request: Request, caller: Reader, batch_id: str) -> Response:
     async with state_of(request).connection() as connection:
         batch = await find_batch(connection, caller, batch_id)
     return json_reply(views.batch_view(batch))
 
 
 @router.post("/batches/{batch_id}/cancel", response_model=schemas.Batch, summary="End a batch before it is done")
-async def cancel_batch(request: Request, caller: Caller, batch_id: str) -> Response:
+async def cancel_batch(request: Request, caller: Writer, batch_id: str) -> Response:
     """Nothing pending is begun after the answer; what is settled stays. A batch that is over is answered as it is."""
     async with state_of(request).connection() as connection:
         batch = await find_batch(connection, caller, batch_id)
@@ -77,7 +77,7 @@ async def cancel_batch(request: Request, caller: Caller, batch_id: str) -> Respo
 
 
 @router.delete("/batches/{batch_id}", response_model=schemas.Deleted, summary="Delete a batch that is done")
-async def delete_batch(request: Request, caller: Caller, batch_id: str) -> Response:
+async def delete_batch(request: Request, caller: Writer, batch_id: str) -> Response:
     """Items and results are unreadable from the answer on, and erased soon after; the counts stay. It can be repeated."""
     async with state_of(request).connection() as connection:
         batch = await find_even_purged(connection, caller, batch_id)
@@ -92,7 +92,7 @@ async def delete_batch(request: Request, caller: Caller, batch_id: str) -> Respo
 @router.get("/batches/{batch_id}/items", response_model=schemas.Items, summary="A page of a batch's items")
 async def batch_items(
     request: Request,
-    caller: Caller,
+    caller: Reader,
     batch_id: str,
     status: Annotated[str | None, Query(description="Absent: all finished items."), _Status] = None,
     cursor: Annotated[str | None, Query(description="From the previous page; absent: the start."), INTEGER] = None,
@@ -111,7 +111,7 @@ async def batch_items(
 @router.get("/retrieve", response_model=schemas.Content, summary="What was made of one item")
 async def retrieve(
     request: Request,
-    caller: Caller,
+    caller: Reader,
     retrieve_id: Annotated[str | None, Query(description="Of an item of a batch. Required.")] = None,
     formats: Annotated[list[str] | None, Query(description="Absent: all."), _Formats] = None,
 ) -> Response:
