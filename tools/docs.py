@@ -7,6 +7,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from thresher.domain.failure import FAILURES
+from thresher.domain.problem import PROBLEMS
 from thresher.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -20,6 +21,18 @@ Thresher does so by itself (`THRESHER_RETRIES`) as long as the item has time. *B
 
 | Code | Meaning | Retried | Billed | What to do |
 | --- | --- | --- | --- | --- |
+"""
+
+_PROBLEMS = """# How a request can fail
+
+Made from `src/thresher/domain/problem.py` by `make docs`; edit that table, not this page.
+
+Every refusal is a problem (RFC 9457) with one of these codes, and every server shows this table under
+`/docs/problems`, where the `type` of a problem leads. A code never changes its meaning.
+How an item of a batch can fail is in [failures.md](failures.md).
+
+| Status | Code | Meaning | What to do |
+| --- | --- | --- | --- |
 """
 
 _SETTINGS = """# Settings
@@ -48,6 +61,12 @@ def failures() -> str:
         for code, kind in FAILURES.items()
     )
     return _FAILURES + "".join(rows)
+
+
+def problems() -> str:
+    """The page of problems."""
+    rows = (f"| {kind.status} | `{code}` | {kind.meaning} | {kind.remedy} |\n" for code, kind in PROBLEMS.items())
+    return _PROBLEMS + "".join(rows)
 
 
 def settings() -> str:
@@ -82,6 +101,7 @@ def _default(name: str, field: FieldInfo) -> str:
 
 def main() -> None:
     (DOCS / "failures.md").write_text(failures(), "utf-8")
+    (DOCS / "problems.md").write_text(problems(), "utf-8")
     (DOCS / "settings.md").write_text(settings(), "utf-8")
 
 

@@ -1,5 +1,6 @@
 """The border: every failure is a problem in one form, bodies are bounded, requests can be traced."""
 
+import html
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from tests.api.conftest import KEY, Api, running, settings_for
 
+from thresher.domain.problem import PROBLEMS
 from thresher.settings import Settings
 
 
@@ -33,12 +35,44 @@ async def test_an_unknown_path_is_a_problem_with_every_member(api: Api) -> None:
     }
 
 
-async def test_the_page_that_a_problem_points_to_is_there(api: Api) -> None:
-    kind = (await api.client.get("/v1/nothing")).json()["type"]
-    page = await api.client.get(kind)
+# What FastAPI, Starlette and our own routes refuse, each in a way of its own.
+REFUSED = [
+    ("GET", "/nothing", 404),
+    ("GET", "/docs/assets/nothing.js", 404),
+    ("GET", "/docs/problems/nothing", 404),
+    ("POST", "/docs/assets/swagger-ui.css", 405),
+    ("OPTIONS", "/v1/batches", 405),
+    ("TRACE", "/healthz", 405),
+    ("PROPFIND", "/", 405),
+    ("GET", "/v1/batches/batch_nothing", 404),
+    ("GET", "/v1/batches/batch_nothing/items?limit=many", 400),
+    ("GET", "/v1/retrieve", 400),
+    ("POST", "/v1/batches", 400),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), REFUSED)
+async def test_every_refusal_is_a_problem_whose_type_leads_to_a_page_that_explains_it(
+    api: Api, method: str, path: str, status: int
+) -> None:
+    response = await api.client.request(method, path, headers={"X-Request-Id": "r1"})
+    assert (response.status_code, response.headers["X-Request-Id"]) == (status, "r1")
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert problem.keys() >= {"id", "object", "code", "type", "status", "title", "detail", "created", "metadata"}
+    assert (problem["object"], problem["status"], problem["message"]) == ("error", status, problem["detail"])
+    page = await api.client.get(problem["type"])
     assert page.status_code == 200
-    assert "batch_not_found" in page.text
-    assert (await api.client.get("/docs/problems/none")).status_code == 404
+    for text in (problem["code"], problem["title"], problem["remedy"].split("`")[0]):
+        assert html.escape(text) in page.text
+
+
+async def test_every_problem_has_a_page_and_there_is_one_of_all(api: Api) -> None:
+    pages = {kind.slug: (await api.client.get(f"/docs/problems/{kind.slug}")).text for kind in PROBLEMS.values()}
+    everything = (await api.client.get("/docs/problems")).text
+    for code, kind in PROBLEMS.items():
+        for text in (pages[kind.slug], everything):
+            assert f"<code>{code}</code> ({kind.status} {kind.title})" in text
 
 
 async def test_the_public_url_is_used_when_it_is_set(api_settings: Settings) -> None:
@@ -156,6 +190,7 @@ async def test_a_database_that_is_away_is_a_503_with_retry_after(api: Api, datab
         assert int(response.headers["Retry-After"]) > 0
     ready = await api.client.get("/readyz")
     assert ready.status_code == 503
+    assert ready.json()["code"] == "service_unavailable"
     assert ready.json()["dependencies"]["blobs"] == "ok"
     assert ready.json()["dependencies"]["database"] != "ok"
 

@@ -1,6 +1,8 @@
 """What a client can do to a connection before it has sent a request, against a real uvicorn."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -72,6 +74,17 @@ async def _answer(streams: Streams, *data: bytes) -> bytes:
 async def test_a_head_without_end_is_refused(streams: Streams, start: bytes) -> None:
     answer = await _answer(streams, start, *[b"a" * 100_000] * 20)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_what_is_no_request_is_a_problem_like_every_other(streams: Streams) -> None:
+    head, _, body = (await _answer(streams, b"HELO mail.example\r\n\r\n")).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head
+    assert b"x-request-id: " in head
+    problem = json.loads(body)
+    assert (problem["code"], problem["status"], problem["detail"]) == ("validation_error", 400, "This is not HTTP/1.1.")
+    assert problem["type"].startswith("http://127.0.0.1:")
+    assert len(body) == int(re.search(rb"content-length: (\d+)", head)[1])  # type: ignore[index]
 
 
 async def test_many_small_headers_are_refused_too(streams: Streams) -> None:

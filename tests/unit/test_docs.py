@@ -67,7 +67,7 @@ def test_every_command_that_is_named_exists(document: Path) -> None:
 @every_document
 def test_every_endpoint_that_is_named_exists(document: Path) -> None:
     api = create_app(Settings(database_url="postgresql://unused"))
-    known = {*api.openapi()["paths"], "/docs", "/openapi.json"}
+    known = {*api.openapi()["paths"], "/docs", "/docs/problems", "/openapi.json"}
     for word in code_words(document):
         match = re.fullmatch(r"(?:(?:GET|POST|PATCH|PUT|DELETE) )?(/(?:v1/|healthz|readyz|docs|openapi)\S*)", word)
         if match:

@@ -16,14 +16,14 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 import thresher
-from thresher.api import ops, problems
+from thresher.api import ops, problem_pages, problems
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
 from thresher.api.olostep import append
 from thresher.api.olostep.export import router as export
 from thresher.api.olostep.routes import router as olostep
 from thresher.api.openapi import describe
-from thresher.api.protocol import BoundedProtocol
+from thresher.api.protocol import speaking_of
 from thresher.api.state import open_state
 from thresher.settings import Settings
 from thresher.storage.blobs import StoreUnusable
@@ -68,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(append.router)
     app.include_router(export)
     app.include_router(ops.router)
+    app.include_router(problem_pages.router)
     describe(app)
     return app
 
@@ -82,7 +83,7 @@ def serve(settings: Settings) -> None:
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",
-        http=BoundedProtocol,
+        http=speaking_of(settings.public_url),
         ws="none",
         lifespan="on",
         log_config=None,

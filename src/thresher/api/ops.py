@@ -1,16 +1,16 @@
-"""What an operator asks: is it alive, can it serve, what does a problem mean. No key is needed."""
+"""What an operator asks: is it alive, can it serve, what is there. No key is needed."""
 
 import asyncio
 import time
-from html import escape
 
 import asyncpg
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 
+from thresher.api.problems import RETRY_AFTER
 from thresher.api.state import State, state_of
-from thresher.domain.problem import PROBLEMS, Problem, ProblemCode
+from thresher.domain.problem import Problem, ProblemCode
 from thresher.storage.blobs import Blobs, StoreUnusable
 
 router = APIRouter(tags=["operations"])
@@ -64,8 +64,15 @@ async def healthz() -> JSONResponse:
 async def readyz(request: Request) -> JSONResponse:
     readiness: Readiness = request.app.state.readiness
     found = await readiness.look(state_of(request))
-    ready = all(text == "ok" for text in found.values())
-    return JSONResponse({"status": "ok" if ready else "unavailable", "dependencies": found}, 200 if ready else 503)
+    away = [f"{name} {text}" for name, text in found.items() if text != "ok"]
+    if away:
+        raise Problem(
+            ProblemCode.SERVICE_UNAVAILABLE,
+            f"Not ready: {', '.join(away)}.",
+            headers={"Retry-After": RETRY_AFTER},
+            members={"dependencies": found},
+        )
+    return JSONResponse({"status": "ok", "dependencies": found})
 
 
 @router.get("/", include_in_schema=False)
@@ -83,17 +90,4 @@ async def swagger_ui() -> HTMLResponse:
         swagger_js_url="docs/assets/swagger-ui-bundle.js",
         swagger_css_url="docs/assets/swagger-ui.css",
         swagger_favicon_url="docs/assets/favicon-32x32.png",
-    )
-
-
-@router.get("/docs/problems/{slug}", include_in_schema=False)
-async def problem_page(slug: str) -> HTMLResponse:
-    """The page that a problem's `type` points to."""
-    kinds = [(code, kind) for code, kind in PROBLEMS.items() if kind.slug == slug]
-    if not kinds:
-        raise Problem(ProblemCode.NOT_FOUND, "There is no problem of this name.")
-    rows = "".join(f"<dt><code>{escape(code)}</code></dt><dd>{escape(kind.remedy)}</dd>" for code, kind in kinds)
-    title = f"{kinds[0][1].status} {escape(kinds[0][1].title)}"
-    return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><h1>{title}</h1><dl>{rows}</dl></html>'
     )

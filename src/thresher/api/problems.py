@@ -136,7 +136,7 @@ class Border:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope))
+        request_id = given_or_new_id(Headers(scope=scope))
         started = False
 
         async def send_with_id(message: Message) -> None:
@@ -156,6 +156,7 @@ class Border:
             await answer(error, scope, self._public_url)(scope, receive, send_with_id)
 
 
-def _request_id(headers: Mapping[str, str]) -> str:
+def given_or_new_id(headers: Mapping[str, str]) -> str:
+    """The caller's X-Request-Id, if it can be given back, or a new one."""
     given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

@@ -4,13 +4,21 @@ uvicorn itself gathers a head without limit and waits for one without end, befor
 """
 
 import asyncio
+from typing import Any
 
+from starlette.datastructures import Headers
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from thresher.api import problems
+from thresher.domain.problem import Problem, ProblemCode
+
+NOT_HTTP = "Invalid HTTP request received."  # uvicorn's own words
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. A head (or a trailer) over MAX_HEAD bytes is a 400; a request that stalls ends the connection."""
 
+    PUBLIC_URL: str | None = None
     MAX_HEAD = 64 * 1024  # bytes; what is in one read beyond it (256 KiB at most) may still be taken
     HEAD_SECONDS = 30.0  # from the first byte, or from the connection, to the end of the head
     STALL_SECONDS = 60.0  # between two pieces of a body; a long upload may take as long as it moves
@@ -32,7 +40,18 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unused += len(data)
         super().data_received(data)
         if self._unused > self.MAX_HEAD and not self.transport.is_closing():
-            self.send_400_response("Request head too large.")
+            self.send_400_response(f"The request's head is longer than the limit of {self.MAX_HEAD} bytes.")
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be read as a request is refused in the form of every other refusal, and the connection ends."""
+        detail = "This is not HTTP/1.1." if msg == NOT_HTTP else msg
+        scope: dict[str, Any] = {"scheme": self.scheme, "server": self.server, "headers": []}
+        refusal = problems.answer(Problem(ProblemCode.VALIDATION_ERROR, detail), scope, self.PUBLIC_URL)
+        refusal.headers["X-Request-Id"] = problems.given_or_new_id(Headers())
+        refusal.headers["Connection"] = "close"
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in refusal.raw_headers)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + bytes(refusal.body))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -68,3 +87,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_later(left, self._look)
         else:
             self.transport.abort()
+
+
+def speaking_of(public_url: str | None) -> type[BoundedProtocol]:
+    """The protocol of a server that is known to its callers under this URL."""
+    return type("Protocol", (BoundedProtocol,), {"PUBLIC_URL": public_url})

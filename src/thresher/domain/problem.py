@@ -36,99 +36,168 @@ class ProblemCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """`status` is the HTTP status; `slug` ends the problem's `type` URL; `flags` are extension members that SDKs read."""
+    """What a code means. `meaning` and `remedy` are sentences for a person.
+
+    `status` is the HTTP status; `slug` ends the problem's `type` URL; `flags` are extension members that SDKs read.
+    """
 
     status: int
     slug: str
     title: str
+    meaning: str
     remedy: str
     flags: Mapping[str, Any] | None = None
 
 
 PROBLEMS: dict[ProblemCode, ProblemKind] = {
     ProblemCode.VALIDATION_ERROR: ProblemKind(
-        400, "bad_request", "Bad Request", "Correct what the detail names and send the request again."
+        400,
+        "bad_request",
+        "Bad Request",
+        "A part of the request is missing, of the wrong kind or beyond a limit. Nothing was done.",
+        "Correct what the detail names and send the request again; `errors` lists every place.",
     ),
     ProblemCode.INVALID_METADATA: ProblemKind(
-        400, "bad_request", "Bad Request", 'Send the metadata to change as {"metadata": {...}}, and nothing else.'
+        400,
+        "bad_request",
+        "Bad Request",
+        "A change of a batch has no metadata, or something beside it. Nothing was changed.",
+        'Send the metadata to change as {"metadata": {...}}, and nothing else.',
     ),
     ProblemCode.INVALID_API_KEY: ProblemKind(
         401,
         "unauthorized",
         "Unauthorized",
-        "Send `Authorization: Bearer KEY` with a key that this server knows.",
+        "There is no API key in the request, or it is unknown here, expired or revoked.",
+        "Send `Authorization: Bearer KEY` with a key of this server; `thresher keys create` makes one.",
         {"invalid_api_key": True},
     ),
     ProblemCode.CREDITS_EXHAUSTED: ProblemKind(
         402,
         "payment_required",
         "Payment Required",
+        "The account has fewer credits than the new items would need. None of them was taken.",
         "Submit fewer items, wait until running batches give back what they do not use, or ask the operator for credits.",
         {"usage_limit_reached": True},
     ),
     ProblemCode.ACCESS_DENIED: ProblemKind(
-        403, "forbidden", "Forbidden", "Use a key that has the scope which the detail names, or one without scopes."
+        403,
+        "forbidden",
+        "Forbidden",
+        "The API key is good, but lacks the scope that this request needs.",
+        "Use a key that has the scope which the detail names, or one without scopes, which may do everything.",
     ),
-    ProblemCode.NOT_FOUND: ProblemKind(404, "not_found", "Not Found", "Check the path; /docs lists what there is."),
+    ProblemCode.NOT_FOUND: ProblemKind(
+        404,
+        "not_found",
+        "Not Found",
+        "The server has nothing at this path.",
+        "Check the path; /docs lists what there is.",
+    ),
     ProblemCode.BATCH_NOT_FOUND: ProblemKind(
-        404, "not_found", "Not Found", "Check the batch id, and that the key belongs to the account that made it."
+        404,
+        "not_found",
+        "Not Found",
+        "The account has no batch of this id.",
+        "Check the batch id, and that the key belongs to the account that made it.",
     ),
     ProblemCode.CONTENT_NOT_FOUND: ProblemKind(
-        404, "not_found", "Not Found", "Take the retrieve_id from the batch's items."
+        404,
+        "not_found",
+        "Not Found",
+        "The account has no item of this id, or the item has no content (yet, or any more); the detail says which.",
+        "Take the retrieve_id from the batch's items.",
     ),
     ProblemCode.METHOD_NOT_ALLOWED: ProblemKind(
-        405, "method_not_allowed", "Method Not Allowed", "Use one of the methods in the Allow header."
+        405,
+        "method_not_allowed",
+        "Method Not Allowed",
+        "The path is right, and takes other methods.",
+        "Use one of the methods in the Allow header.",
     ),
     ProblemCode.APPEND_CONFLICT: ProblemKind(
-        409, "conflict", "Conflict", "Go on with the item at the position `total`: the ones before it are in the batch."
+        409,
+        "conflict",
+        "Conflict",
+        "The batch does not have as many items as the append's `offset` says. Nothing was appended.",
+        "Go on with the item at the position `total`: the ones before it are in the batch.",
     ),
     ProblemCode.BATCH_NOT_OPEN: ProblemKind(
-        409, "conflict", "Conflict", "Make a batch with `open: true` and append to it before it is started."
+        409,
+        "conflict",
+        "Conflict",
+        "The batch was started, or is over, so it takes no more items.",
+        "Make a batch with `open: true` and append to it before it is started.",
     ),
     ProblemCode.BATCH_NOT_DONE: ProblemKind(
-        409, "conflict", "Conflict", "Wait until the batch is completed, or cancel it first."
+        409,
+        "conflict",
+        "Conflict",
+        "The request is for a batch that is done, and this one is not.",
+        "Wait until the batch is completed, or cancel it first.",
     ),
     ProblemCode.IDEMPOTENCY_KEY_IN_PROGRESS: ProblemKind(
         409,
         "idempotency_error",
         "Idempotency Error",
+        "A request with the same Idempotency-Key is being worked at.",
         "Send the request again after Retry-After seconds: the answer of the first one is given then.",
     ),
     ProblemCode.BATCH_PURGED: ProblemKind(
         410,
         "gone",
         "Gone",
+        "The batch was deleted, or its retention is over; `counts` and `outcome` say how it ended.",
         "Fetch the pages again in a new batch; THRESHER_RETENTION says how long results are kept.",
     ),
     ProblemCode.HOSTED_URL_EXPIRED: ProblemKind(
-        410, "gone", "Gone", "Ask /v1/retrieve again: its answer has a new URL."
+        410,
+        "gone",
+        "Gone",
+        "The URL of this content was good for THRESHER_HOSTED_URL_SECONDS, which are over.",
+        "Ask /v1/retrieve again: its answer has a new URL.",
     ),
     ProblemCode.BODY_TOO_LARGE: ProblemKind(
         413,
         "content_too_large",
         "Content Too Large",
+        "The request's body has more bytes than the server takes. It was not read.",
         "Send fewer items in a request, or raise THRESHER_MAX_REQUEST_BYTES.",
     ),
     ProblemCode.UNSUPPORTED_MEDIA_TYPE: ProblemKind(
-        415, "unsupported_media_type", "Unsupported Media Type", "Send the body as application/json, uncompressed."
+        415,
+        "unsupported_media_type",
+        "Unsupported Media Type",
+        "The request's body is compressed, or of a type that is not taken here.",
+        "Send the body as application/json, uncompressed.",
     ),
     ProblemCode.IDEMPOTENCY_KEY_REUSE: ProblemKind(
         422,
         "unprocessable_entity",
         "Unprocessable Entity",
+        "The Idempotency-Key was used for another request in the last 24 hours. Nothing was done.",
         "Use a new key for a new request; a repeated request must be the same byte for byte.",
     ),
     ProblemCode.RATE_LIMIT_EXCEEDED: ProblemKind(
         429,
         "too_many_requests",
         "Too Many Requests",
+        "The API key has made more requests in a minute than THRESHER_REQUESTS_PER_MINUTE allows.",
         "Wait for Retry-After seconds; the RateLimit headers of every answer say what is left.",
     ),
     ProblemCode.INTERNAL_SERVER_ERROR: ProblemKind(
-        500, "internal_error", "Internal Server Error", "Try again; if it stays, report the problem's id."
+        500,
+        "internal_error",
+        "Internal Server Error",
+        "Something happened that nobody thought of. The server's log has it under the problem's id.",
+        "Try again; if it stays, report the problem's id.",
     ),
     ProblemCode.SERVICE_UNAVAILABLE: ProblemKind(
-        503, "service_unavailable", "Service Unavailable", "Try again in a moment; /readyz says what is missing."
+        503,
+        "service_unavailable",
+        "Service Unavailable",
+        "The server cannot reach its database or its store at the moment. Nothing is lost.",
+        "Try again in a moment; /readyz says what is missing.",
     ),
 }
 
