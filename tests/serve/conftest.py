@@ -22,6 +22,13 @@ def closed_umask() -> Iterator[None]:
 @pytest.fixture
 def room() -> Iterator[Path]:
     """A folder of the test's own, whose random name also marks the processes that work for it."""
+    with private_room() as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def private_room() -> Iterator[Path]:
+    """The same for what several tests share."""
     folder = Path(tempfile.mkdtemp(prefix="thresher-serve-"))
     yield folder
     left = processes_with(folder.name)
