@@ -5,7 +5,8 @@ While a client sends, nothing is held for it but a slice of its lines: each slic
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from thresher.api.auth import Writer
+from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import ndjson, queries, schemas, views
 from thresher.api.olostep.lookup import find_batch
 from thresher.api.olostep.requests import read_append
@@ -26,6 +28,7 @@ from thresher.domain.states import BatchState
 from thresher.storage import submit
 from thresher.storage.accounts import Account
 from thresher.storage.batches import Batch
+from thresher.storage.database import Connection
 from thresher.storage.submit import NewItem
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
@@ -53,19 +56,29 @@ async def append_items(
         Query(description="How many items the batch must have before."),
         INTEGER,
     ] = None,
+    key: IdempotencyKey = None,
 ) -> Response:
     state, position = state_of(request), queries.read_offset(request.query_params)
-    batch = await _find(state, caller, batch_id)
-    try:
-        if batch.state is not BatchState.OPEN:  # nothing of the body need be read
-            raise _not_open()
-        async for items in _pieces(request, state):
-            total = await _append(state, batch, items, position)
-            position = None if position is None else total
-    except Problem as problem:
-        problem.members["total"] = (await _find(state, caller, batch_id)).total
-        raise
-    return json_reply(views.batch_view(await _find(state, caller, batch_id)))
+    if ndjson.is_ndjson(request.headers):
+        if key is not None:
+            raise _refused(
+                "Idempotency-Key: lines are not taken under one; `offset` makes an append of them repeatable"
+            )
+        return await _append_lines(request, state, caller, batch_id, position)
+
+    async def read() -> list[NewItem]:
+        batch = await _find(state, caller, batch_id)
+        async with _with_total(lambda: _find(state, caller, batch_id)):
+            _check_open(batch)  # else nothing of the body need be read
+            return await state.parse(read_append, await request.body())
+
+    async def write(connection: Connection, items: list[NewItem]) -> Response:
+        batch = await find_batch(connection, caller, batch_id)
+        async with _with_total(lambda: find_batch(connection, caller, batch_id)):
+            await _append(connection, batch, items, position, state.settings.max_batch_items)
+        return json_reply(views.batch_view(await find_batch(connection, caller, batch_id)))
+
+    return await once(request, caller, key, read, write)
 
 
 @router.post("/batches/{batch_id}/start", response_model=schemas.Batch, summary="Start an open batch")
@@ -97,20 +110,34 @@ async def start_batch(
     return json_reply(views.batch_view(await _find(state, caller, batch_id)))
 
 
-async def _pieces(request: Request, state: State) -> AsyncIterator[list[NewItem]]:
-    """What the request appends, in parts that are committed on their own."""
-    if ndjson.is_ndjson(request.headers):
+async def _append_lines(
+    request: Request, state: State, caller: Account, batch_id: str, position: int | None
+) -> Response:
+    """Slice after slice, each committed on its own."""
+    batch = await _find(state, caller, batch_id)
+    async with _with_total(lambda: _find(state, caller, batch_id)):
+        _check_open(batch)
         async for piece in ndjson.slices(request.stream()):
-            yield await asyncio.to_thread(ndjson.read_slice, piece, state.settings)
-    else:
-        yield await state.parse(read_append, await request.body())
+            items = await asyncio.to_thread(ndjson.read_slice, piece, state.settings)
+            async with state.connection() as connection:
+                total = await _append(connection, batch, items, position, state.settings.max_batch_items)
+            position = None if position is None else total
+    return json_reply(views.batch_view(await _find(state, caller, batch_id)))
 
 
-async def _append(state: State, batch: Batch, items: list[NewItem], offset: int | None) -> int:
-    limit = state.settings.max_batch_items
+@asynccontextmanager
+async def _with_total(look: Callable[[], Awaitable[Batch]]) -> AsyncIterator[None]:
+    """Every refusal says how many items the batch has, so that the caller knows where to go on."""
     try:
-        async with state.connection() as connection:
-            return await submit.append(connection, batch.id, items, limit=limit, offset=offset)
+        yield
+    except Problem as problem:
+        problem.members["total"] = (await look()).total
+        raise
+
+
+async def _append(connection: Connection, batch: Batch, items: list[NewItem], offset: int | None, limit: int) -> int:
+    try:
+        return await submit.append(connection, batch.id, items, limit=limit, offset=offset)
     except submit.NotOpen:
         raise _not_open() from None
     except submit.OffsetConflict as conflict:
@@ -126,6 +153,11 @@ async def _append(state: State, batch: Batch, items: list[NewItem], offset: int 
 async def _find(state: State, caller: Account, batch_id: str) -> Batch:
     async with state.connection() as connection:
         return await find_batch(connection, caller, batch_id)
+
+
+def _check_open(batch: Batch) -> None:
+    if batch.state is not BatchState.OPEN:
+        raise _not_open()
 
 
 def _not_open() -> Problem:

@@ -8,6 +8,7 @@ from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from thresher.api.auth import Reader, Writer
+from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import content, queries, schemas, views
 from thresher.api.olostep.lookup import find_batch, find_even_purged, refuse_purged
 from thresher.api.olostep.requests import CreateBatch, read_create
@@ -38,12 +39,16 @@ _Formats = WithJsonSchema({"type": "array", "items": {"type": "string", "enum": 
     openapi_extra=json_body(schemas.CreateBatch),
     summary="Start a batch",
 )
-async def create_batch(request: Request, caller: Writer) -> Response:
+async def create_batch(request: Request, caller: Writer, key: IdempotencyKey = None) -> Response:
     state = state_of(request)
-    wanted = await state.parse(read_create, await request.body())
-    async with state.connection() as connection:
-        batch = await submit.create(connection, _new_batch(caller, wanted, state))
-    return json_reply(views.batch_view(batch))
+
+    async def read() -> CreateBatch:
+        return await state.parse(read_create, await request.body())
+
+    async def write(connection: Connection, wanted: CreateBatch) -> Response:
+        return json_reply(views.batch_view(await submit.create(connection, _new_batch(caller, wanted, state))))
+
+    return await once(request, caller, key, read, write)
 
 
 @router.get("/batches/recent", response_model=schemas.Batches, summary="The latest batches, newest first")
