@@ -46,6 +46,8 @@ async def test_a_new_batch_has_every_key_that_clients_require_and_no_other_ident
             "skipped": 0,
             "cancelled": 0,
         },
+        "rate": None,
+        "eta": None,
     }
 
 

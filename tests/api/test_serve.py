@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from thresher.settings import Settings
 
@@ -74,6 +75,25 @@ async def test_a_request_under_way_is_answered_after_sigterm_and_the_process_end
         answer = await asyncio.wait_for(reader.read(), 20)
         writer.close()
         assert answer.startswith(b"HTTP/1.1 200")
+        assert await asyncio.wait_for(server.wait(), 20) == 0
+
+
+async def test_who_waits_for_a_batch_is_answered_at_once_when_the_server_is_to_end(api_settings: Settings) -> None:
+    port = free_port()
+    async with (
+        process(api_settings, port) as server,
+        httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": "Bearer thr_tests"}, timeout=30
+        ) as client,
+    ):
+        await until_healthy(client)
+        made = (await client.post("/v1/batches", json={"open": True})).json()
+        waiting = asyncio.create_task(client.get(f"/v1/batches/{made['id']}", params={"wait": 60}))
+        # Answers come in the order of the server's work: when this one is there, the other is being worked at.
+        while (await client.get("/healthz")).status_code != 200 or waiting.done():
+            pytest.fail("it did not wait")
+        server.send_signal(signal.SIGTERM)
+        assert (await asyncio.wait_for(waiting, 5)).json()["state"] == "open"
         assert await asyncio.wait_for(server.wait(), 20) == 0
 
 

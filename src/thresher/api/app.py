@@ -19,12 +19,13 @@ import thresher
 from thresher.api import ops, problem_pages, problems
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
-from thresher.api.olostep import append
+from thresher.api.olostep import append, info
 from thresher.api.olostep.export import router as export
 from thresher.api.olostep.routes import router as olostep
 from thresher.api.openapi import describe
 from thresher.api.protocol import speaking_of
 from thresher.api.state import open_state
+from thresher.api.watch import Watch
 from thresher.settings import Settings
 from thresher.storage.blobs import StoreUnusable
 from thresher.storage.database import DatabaseUnavailable
@@ -40,10 +41,12 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_state(settings) as state:
             app.state.thresher = state
+            app.state.watch = watch = Watch(state.pool, lambda: app.state.closing())
             upkeep = asyncio.create_task(keep_up(state.pool, state.blobs, settings), name="upkeep")
             try:
                 yield
             finally:
+                await watch.close()
                 upkeep.cancel()
                 with suppress(asyncio.CancelledError):
                     await upkeep
@@ -58,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.mount("/docs/assets", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
+    app.state.closing = lambda: False
     app.state.known_keys = KnownKeys()
     app.state.readiness = ops.Readiness()
     problems.register(app, settings.public_url)
@@ -65,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.max_request_bytes, unlimited=append.is_stream)
     app.add_middleware(problems.Border, public_url=settings.public_url)
     app.include_router(olostep)
+    app.include_router(info.router)
     app.include_router(append.router)
     app.include_router(export)
     app.include_router(ops.router)
@@ -80,8 +85,9 @@ def serve(settings: Settings) -> None:
     """
     asyncio.run(_look(settings))
     listener = _listen(settings.host, settings.port)
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         loop="uvloop",
         http=speaking_of(settings.public_url),
         ws="none",
@@ -93,6 +99,7 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=math.ceil(settings.stop_grace),
     )
     server = uvicorn.Server(config)
+    app.state.closing = lambda: server.should_exit  # who waits for a batch need not wait for the drain's end
     host, port = listener.getsockname()[:2]
     log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
     # uvicorn raises the signal again when it has drained, for whoever was there before: nobody, so a drain ends with 0.

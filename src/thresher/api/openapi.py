@@ -40,6 +40,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     503: _problem("A dependency is away; try again."),
 }
 
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is as the If-None-Match says."}}
+
 
 def answer_of(model: type[BaseModel], media_type: str, text: str) -> dict[str, Any]:
     """The answer of a route that writes this form by hand."""

@@ -1,11 +1,13 @@
 """Batches: read and stopped. How one begins is storage/submit.py, how one ends storage/progress.py."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
 
 import asyncpg
 
+from thresher.domain import speed
 from thresher.domain.states import BatchState, Outcome
 from thresher.storage import progress, promotion, shards
 from thresher.storage.database import Connection
@@ -15,7 +17,8 @@ Face = Literal["olostep", "llamacloud"]
 _COLUMNS = """
 SELECT b.id, b.public_id, b.account_id, b.face, b.options, b.metadata, b.webhook, b.created_at, b.deadline_at, b.generation,
        p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished,
-       p.numbered, p.billed, p.finished_at, p.purged_at
+       p.numbered, p.billed, p.finished_at, p.purged_at, p.rate, p.started_at, p.moved_at,
+       p.xmin::text || '.' || b.xmin::text AS version
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id
 """
 
@@ -24,6 +27,12 @@ BY_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.id = $2"
 _RECENT = f"{_COLUMNS} WHERE b.account_id = $1 AND p.purged_at IS NULL ORDER BY b.id DESC LIMIT $2"
 
 _OVERDUE = "SELECT deadline_at <= now() FROM batch WHERE id = $1"
+
+# Those of a few batches; what is locked or settled of a batch in one transaction moves its version once.
+_VERSIONS = """
+SELECT b.id, p.xmin::text || '.' || b.xmin::text AS version, p.state
+FROM batch b JOIN batch_progress p ON p.batch_id = b.id WHERE b.id = ANY ($1)
+"""
 
 _STOP = "UPDATE batch_progress SET state = 'stopping', outcome = $2, stopped_at = now() WHERE batch_id = $1"
 
@@ -55,6 +64,10 @@ class Batch:
     numbered: int
     billed: int
     finished_at: datetime | None
+    rate: float
+    started_at: datetime | None
+    moved_at: datetime | None
+    version: str  # changes with whatever is written of the batch
 
     @classmethod
     def of(cls, row: asyncpg.Record) -> Self:
@@ -66,6 +79,15 @@ class Batch:
     @property
     def pending(self) -> int:
         return self.total - self.finished - self.processing
+
+    @property
+    def speed(self) -> float | None:
+        """Items finished a second: of a done batch over its whole run, of a running one lately, as of `moved_at`."""
+        if self.started_at is None or self.moved_at is None:
+            return None
+        if self.finished_at is not None:
+            return self.finished / max((self.finished_at - self.started_at).total_seconds(), 0.001)
+        return speed.measured(self.rate, (self.moved_at - self.started_at).total_seconds())
 
 
 async def get(connection: Connection, account: int, public_id: str) -> Batch | None:
@@ -83,6 +105,12 @@ async def get_by_key(connection: Connection, account: int, key: int) -> Batch | 
 async def recent(connection: Connection, account: int, limit: int) -> list[Batch]:
     """The latest batches of this account, newest first, without those that were purged."""
     return [Batch.of(row) for row in await connection.fetch(_RECENT, account, limit)]
+
+
+async def versions(connection: Connection, keys: Collection[int]) -> dict[int, tuple[str, BatchState]]:
+    """The version and the state of each of these batches, whoever's they are."""
+    found = await connection.fetch(_VERSIONS, list(keys))
+    return {row["id"]: (row["version"], BatchState(row["state"])) for row in found}
 
 
 async def stop(

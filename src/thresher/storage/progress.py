@@ -9,9 +9,11 @@ from thresher.domain.states import BatchState, ItemState, Outcome, outcome_of, o
 from thresher.storage.database import Connection
 
 # The counters, locked: alone in its statement, because numbering in the same one left gaps under overlap.
-LOCK = (
-    "SELECT state, outcome, total, processing, completed, finished FROM batch_progress WHERE batch_id = $1 FOR UPDATE"
-)
+LOCK = """
+SELECT state, outcome, total, processing, completed, finished,
+       extract(epoch FROM now() - coalesce(moved_at, started_at, now()))::float8 AS quiet
+FROM batch_progress WHERE batch_id = $1 FOR UPDATE
+"""
 
 # What nothing settled is counted as the overlay's state; the reconciler writes it into the rows later.
 _FINISH = """

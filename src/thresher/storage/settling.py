@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from thresher.domain import speed
 from thresher.domain.failure import FailureCode
 from thresher.domain.states import BatchState, ItemState
 from thresher.storage import progress
@@ -50,7 +51,8 @@ counted AS (
     UPDATE batch_progress p
     SET completed = p.completed + w.completed, failed = p.failed + w.failed, skipped = p.skipped + w.skipped,
         cancelled = p.cancelled + w.cancelled, finished = p.finished + w.all, numbered = p.numbered + w.all,
-        billed = p.billed + w.billed, processing = p.processing - w.all
+        billed = p.billed + w.billed, processing = p.processing - w.all,
+        rate = p.rate * $17::float8 + w.all * $18::float8, moved_at = greatest(p.moved_at, now())
     FROM (SELECT count(*) FILTER (WHERE state = 1) AS completed, count(*) FILTER (WHERE state = 2) AS failed,
                  count(*) FILTER (WHERE state = 3) AS skipped, count(*) FILTER (WHERE state = 4) AS cancelled,
                  count(*) AS all, sum(billed) AS billed
@@ -117,7 +119,9 @@ async def settle(connection: Connection, batch: int, work: Sequence[Work], pack:
         everyone = frozenset(w.shard for w in work)
         if counters is None or counters["state"] not in (BatchState.RUNNING, BatchState.STOPPING):
             return Result(0, over=False, lost=everyone)
-        [row] = await connection.fetch(_SETTLE, batch, *_arguments(work, pack), counters["finished"])
+        [row] = await connection.fetch(
+            _SETTLE, batch, *_arguments(work, pack), counters["finished"], *speed.weights(counters["quiet"])
+        )
         over = bool(row["perhaps_over"]) and await progress.finish_if_over(connection, batch)
         return Result(row["settled"], over, everyone - frozenset(row["held"]))
 

@@ -21,7 +21,10 @@ VALUES ($1, $2, $3, $4, $5, $6, now() + $7 * interval '1 second')
 RETURNING id
 """
 
-_INSERT_PROGRESS = "INSERT INTO batch_progress (batch_id, account_id, state, total) VALUES ($1, $2, $3, 0)"
+_INSERT_PROGRESS = """
+INSERT INTO batch_progress (batch_id, account_id, state, total, started_at)
+VALUES ($1, $2, $3, 0, CASE WHEN $3 = 'running' THEN now() END)
+"""
 
 _RESERVE = "INSERT INTO ledger (account_id, batch_id, kind, amount) VALUES ($1, $2, 'reserve', 0)"
 
@@ -31,7 +34,7 @@ WITH grown AS (UPDATE batch_progress SET total = total + $2 WHERE batch_id = $1)
 UPDATE ledger SET amount = amount + $2 WHERE batch_id = $1 AND kind = 'reserve'
 """
 
-_RUN = "UPDATE batch_progress SET state = 'running' WHERE batch_id = $1"
+_RUN = "UPDATE batch_progress SET state = 'running', started_at = now() WHERE batch_id = $1"
 
 # Its lifetime is counted from now: the one that is given, or that of its creation, which the deadline tells.
 _RENEW_DEADLINE = """

@@ -13,6 +13,7 @@ from thresher.settings import Settings
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{0,6})?")
+_WAIT_MOST = 60.0  # seconds; proxies and clients give up on an answer that takes longer
 _RECENT, _RECENT_MOST = 50, 100  # batches in a list
 _MOST = 2**31 - 1  # a cursor beyond it is beyond every batch; the columns are 32 bits wide
 
@@ -95,6 +96,14 @@ def read_timeout(query: QueryParams, settings: Settings) -> float | None:
     if not _DECIMAL.fullmatch(text) or not 0 < float(text) <= most:
         raise _refused("timeout", f"timeout must be more than 0 and at most {most:g} seconds (THRESHER_BATCH_TIMEOUT)")
     return float(text)
+
+
+def read_wait(query: QueryParams) -> float:
+    """Seconds that the caller is willing to wait, 0 when it does not say. Raises Problem(validation_error)."""
+    text = query.get("wait") or "0"
+    if not _DECIMAL.fullmatch(text):
+        raise _refused("wait", f"wait must be a number of seconds, {_WAIT_MOST:g} at most")
+    return min(float(text), _WAIT_MOST)
 
 
 def read_recent_limit(query: QueryParams) -> int:

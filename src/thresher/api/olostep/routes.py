@@ -64,13 +64,6 @@ async def recent_batches(
     return json_reply({"object": "list", "data": [views.batch_view(batch) for batch in found]})
 
 
-@router.get("/batches/{batch_id}", response_model=schemas.Batch, summary="Where a batch is")
-async def batch_info(request: Request, caller: Reader, batch_id: str) -> Response:
-    async with state_of(request).connection() as connection:
-        batch = await find_batch(connection, caller, batch_id)
-    return json_reply(views.batch_view(batch))
-
-
 @router.post("/batches/{batch_id}/cancel", response_model=schemas.Batch, summary="End a batch before it is done")
 async def cancel_batch(request: Request, caller: Writer, batch_id: str) -> Response:
     """Nothing pending is begun after the answer; what is settled stays. A batch that is over is answered as it is."""

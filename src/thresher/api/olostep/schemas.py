@@ -82,6 +82,8 @@ class Batch(_Schema):
     deadline: int = Field(description="When the batch ends at the latest, in seconds since the epoch.")
     outcome: Literal["all_ok", "partial", "all_failed", "cancelled", "expired"] | None
     counts: Counts
+    rate: float | None = Field(description="Items finished a second: lately, or of a batch that is done on average.")
+    eta: int | None = Field(description="When it will be done at this rate, in seconds since the epoch.")
     country: str | None = None
     batch_country: str | None = None
     robots: Literal["obey", "report", "ignore"] | None = Field(

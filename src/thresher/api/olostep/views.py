@@ -3,10 +3,12 @@
 Every key that an official client requires is there, and none that makes one fail: see docs/api.md.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from thresher.domain.failure import FAILURES, FailureCode
+from thresher.domain.speed import STALE
 from thresher.domain.states import BatchState, ItemState
 from thresher.storage.batches import Batch
 from thresher.storage.items import Item, Page
@@ -42,6 +44,7 @@ def batch_view(batch: Batch) -> dict[str, Any]:
         "outcome": batch.outcome if done else None,
         "deadline": int(batch.deadline_at.timestamp()),
         "counts": counts_view(batch),
+        **_speed_view(batch),
     }
     if country := batch.options.get("country"):
         view["country"] = view["batch_country"] = country
@@ -53,6 +56,18 @@ def batch_view(batch: Batch) -> dict[str, Any]:
     if batch.finished_at is not None:
         view["finished_at"] = int(batch.finished_at.timestamp())
     return view
+
+
+def _speed_view(batch: Batch) -> dict[str, float | int | None]:
+    """Items a second and when the last will be finished, as measured at the last settle; null when nothing moves."""
+    if batch.speed is None or batch.moved_at is None:
+        return {"rate": None, "eta": None}
+    rate, moved = round(batch.speed, 3), batch.moved_at.timestamp()
+    if batch.state is BatchState.DONE:
+        return {"rate": rate, "eta": None}
+    if not rate or time.time() - moved > STALE:
+        return {"rate": None, "eta": None}
+    return {"rate": rate, "eta": round(moved + (batch.total - batch.finished) / rate)}
 
 
 def counts_view(batch: Batch) -> dict[str, int]:
