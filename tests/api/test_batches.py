@@ -114,13 +114,14 @@ async def test_countries_and_the_absence_of_a_parser_are_taken_in_every_form(
     assert made.get("country") == (country.upper() if country else None)
 
 
-async def test_options_are_kept_as_they_came(api: Api, pool: Pool) -> None:
+async def test_options_are_kept_without_what_is_null(api: Api, pool: Pool) -> None:
     options = {
         "formats": ["markdown"],
-        "links_on_page": {"absolute_links": True, "query_to_order_links_by": None},
+        "links_on_page": {"absolute_links": True},
         "wait_before_scraping": 0,
     }
-    await api.create("https://example.com/", **options, country="fr")
+    nulls = {"query_to_order_links_by": None, "include_links": None, "exclude_links": []}
+    await api.create("https://example.com/", **options | {"links_on_page": nulls}, country="fr")
     async with pool.acquire() as connection:
         assert await connection.fetchval("SELECT options FROM batch") == {**options, "country": "FR"}
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
-from thresher.api.olostep.faults import Faults
+from thresher.api.olostep.faults import Faults, kind_of
 from thresher.api.olostep.items import items_name, read_items
+from thresher.api.olostep.link_options import read_links_on_page
 from thresher.api.olostep.urls import read_url
 from thresher.domain import country, metadata
 from thresher.domain.choices import OnBlocked, RobotsMode
@@ -120,14 +121,6 @@ def read_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def kind_of(value: object) -> str:
-    """What a JSON value is, in words for the caller."""
-    if value is None:
-        return "null"
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array"}
-    return names.get(type(value), "an object")
-
-
 def _refused(detail: str, kind: str) -> Problem:
     return Problem(ProblemCode.VALIDATION_ERROR, detail, errors=[{"loc": ["body"], "msg": detail, "type": kind}])
 
@@ -137,6 +130,8 @@ def _options(request: dict[str, Any], faults: Faults) -> dict[str, Any]:
     for name, value in options.items():
         if fault := _beyond_reason(value):
             faults.add((name,), fault)
+    if (links := read_links_on_page(request, faults)) is not None:
+        options["links_on_page"] = links.to_json()
     if code := _country(request, faults):
         options["country"] = code
     for name, kind in (("robots", RobotsMode), ("on_blocked", OnBlocked)):

@@ -27,9 +27,10 @@ class Parser(_Schema):
 
 
 class LinksOnPage(_Schema):
-    absolute_links: bool = True
-    include_links: list[str] | None = None
-    exclude_links: list[str] | None = None
+    absolute_links: bool = Field(True, description="false: links to the page's own origin lose scheme and host.")
+    query_to_order_links_by: str | None = Field(None, description="Absent: links are in the order of the page.")
+    include_links: list[str] | None = Field(None, description="Glob patterns; absent: all links.")
+    exclude_links: list[str] | None = Field(None, description="Glob patterns; they win over `include_links`.")
 
 
 class CreateBatch(_Schema):

@@ -1,0 +1,105 @@
+"""Which of a page's links a batch asked for, in which order and form. Pure: the links of a page are always stored whole,
+so a choice costs no fetch, and could be another one later.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import unquote
+
+from thresher.domain import globs
+
+_WORD = re.compile(r"[^\W_]+")
+_STEM = 3  # letters from which on a word counts for one that begins with it, half
+
+# BM25: how soon more of the same word counts for nothing, and how much a long URL counts against itself.
+_K1, _B = 1.2, 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOptions:
+    """`links_on_page` of a create. No `include` is all links; `query` is None for the order of the page."""
+
+    absolute: bool = True
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    query: str | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self | None:
+        """From the options of a batch as they are stored, which were checked at its creation; None without this one."""
+        stored = options.get("links_on_page")
+        if stored is None:
+            return None
+        return cls(
+            stored.get("absolute_links", True),
+            tuple(stored.get("include_links", ())),
+            tuple(stored.get("exclude_links", ())),
+            stored.get("query_to_order_links_by"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored: what was left out stays out."""
+        stored = {
+            "absolute_links": self.absolute,
+            "include_links": list(self.include),
+            "exclude_links": list(self.exclude),
+            "query_to_order_links_by": self.query,
+        }
+        return {name: value for name, value in stored.items() if value not in (None, [])}
+
+
+def chosen(links: Sequence[str], page_url: str, options: LinkOptions) -> list[str]:
+    """What the options leave of the absolute links of the page at `page_url`. What is excluded wins."""
+    found = list(links)
+    if options.include:
+        included = globs.matcher(options.include)
+        found = [link for link in found if included(link)]
+    if options.exclude:
+        excluded = globs.matcher(options.exclude)
+        found = [link for link in found if not excluded(link)]
+    if options.query:
+        found = _by_relevance(found, options.query)
+    return found if options.absolute else _without_origin(found, page_url)
+
+
+def _without_origin(links: list[str], page_url: str) -> list[str]:
+    """Links to the page's own origin without scheme and host, unless the rest would read as another host."""
+    origin = "/".join(page_url.split("/", 3)[:3])
+    return [
+        link[len(origin) :]
+        if link.startswith(origin + "/") and link[len(origin) + 1 :][:1] not in ("/", "\\")
+        else link
+        for link in links
+    ]
+
+
+def _by_relevance(links: list[str], query: str) -> list[str]:
+    """The links by how well the words of their URLs fit the query; those that fit alike in the order they had."""
+    words = [_words(unquote(link)) for link in links]
+    wanted = {word: _likeness(word, {one for some in words for one in some}) for word in _words(query)}
+    average = sum(map(len, words)) / max(len(words), 1)
+    scores = [0.0] * len(links)
+    for likeness in wanted.values():
+        counts = [sum(likeness.get(word, 0.0) for word in some) for some in words]
+        holders = sum(count > 0 for count in counts)
+        rarity = math.log(1 + (len(links) - holders + 0.5) / (holders + 0.5))
+        for place, count in enumerate(counts):
+            length = len(words[place]) / average
+            scores[place] += rarity * count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length))
+    return [links[place] for place in sorted(range(len(links)), key=lambda place: -scores[place])]
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _likeness(word: str, others: set[str]) -> dict[str, float]:
+    """What each of the other words counts for this one: 1 for itself, half for its beginning or its continuation."""
+    return {
+        other: 1.0 if other == word else 0.5
+        for other in others
+        if other == word or (min(len(word), len(other)) >= _STEM and (other.startswith(word) or word.startswith(other)))
+    }
