@@ -1,4 +1,4 @@
-"""The first minute, as the README has it: its blocks are run as they stand there, against a real server."""
+"""The first minute, and the move from Olostep, as the pages have them: their blocks are run against a real server."""
 
 import asyncio
 import json
@@ -15,16 +15,18 @@ from aiohttp import web
 from tests.acceptance.served import KEY, Served
 from tests.serve.support import environment
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+MOVING = ROOT / "docs" / "moving.md"
 
 PAGE = (
     "<!doctype html><html lang='en'><title>Example</title><h1>Example page</h1><p>For <b>illustration</b>.</p></html>"
 )
 
 
-def blocks(language: str) -> list[str]:
-    """The fenced blocks of the README in one language, without those that only set variables for a person."""
-    found = re.findall(rf"^```{language}\n(.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: Path = README) -> list[str]:
+    """The fenced blocks of a page in one language, without those that only set variables for a person."""
+    found = re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     return [block for block in found if not all(line.startswith("export ") for line in block.splitlines())]
 
 
@@ -77,7 +79,7 @@ async def run(server: Served, folder: Path, *command: str, code: int = 0) -> str
     return out.decode()
 
 
-async def test_the_commands_of_the_readme_work_as_they_stand(server: Served, tmp_path: Path) -> None:
+async def test_the_commands_of_the_readme_and_of_the_move_work_as_they_stand(server: Served, tmp_path: Path) -> None:
     (program,) = blocks("python")
     shown = await run(server, tmp_path, sys.executable, "-c", program)
     assert "https://example.com/ # Example page\n\nFor **illustration**." in shown
@@ -98,3 +100,10 @@ async def test_the_commands_of_the_readme_work_as_they_stand(server: Served, tmp
     assert '"custom_id":"missing"' in shown
     assert '"code":"http_4xx"' in shown
     assert r'"markdown":"# Example page\n\nFor **illustration**.' in shown
+
+    # The same server, by the lines that a program which used Olostep needs.
+    sdk, langchain = (
+        block.replace("http://127.0.0.1:8080", server.url).replace("thr_...", KEY) for block in blocks("python", MOVING)
+    )
+    assert await run(server, tmp_path, sys.executable, "-c", sdk) == "['https://example.com/']\n"
+    assert '"total_urls": 1' in await run(server, tmp_path, sys.executable, "-c", langchain)
