@@ -140,7 +140,8 @@ class Settings(BaseSettings):
     max_inline_bytes: int = Field(
         6_000_000,
         ge=KIB,
-        description="Bytes of content in one answer of `/v1/retrieve`; of more, it gives URLs, and says `size_exceeded`.",
+        description="Bytes of content in one answer of `/v1/retrieve`; of more, it gives URLs, and says `size_exceeded`. "
+        "A page of items with contents ends before it has more.",
     )
     hosted_url_seconds: float = Field(
         604_800.0, gt=0, le=3_153_600_000.0, description="Seconds that the URLs of contents are good for. 7 days."

@@ -20,8 +20,7 @@ from tests.api.conftest import KEY, Api, no_connection_is_held
 from tests.api.test_serve import free_port, process, until_healthy
 from tests.api.worker import Worker, complete_in_sql
 
-from thresher.api.olostep import runs
-from thresher.api.olostep.export import CHUNK
+from thresher.api.olostep import export, runs
 from thresher.convert.convert import convert
 from thresher.convert.document import Source
 from thresher.convert.frame import encode
@@ -123,7 +122,7 @@ async def test_ten_thousand_items_are_read_only_a_little_ahead_of_the_client_and
         body: bytes = message.get("body", b"")
         assert blobs.asked - lines * size <= runs.AHEAD_BYTES + 2 * runs.RUN_BYTES
         assert blobs.asked - lines * size <= (runs.AHEAD + 1) * runs.RUN_ITEMS * size
-        assert len(body) < CHUNK + 2000
+        assert len(body) < export.CHUNK + 2000
         await no_connection_is_held(api)
         lines += body.count(b"\n")
         ended = not message.get("more_body", False)
@@ -277,7 +276,7 @@ class Life:
 async def test_an_export_with_pauses_is_the_whole_one_without_a_gap_or_a_double(
     api: Api, worker: Worker, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(runs, "PAGE", 5)
+    monkeypatch.setattr(export, "PAGE", 5)
     monkeypatch.setattr(runs, "RUN_ITEMS", 3)
     rnd = random.Random(seed)
     batch = (await api.create(*(f"https://s{rnd.randrange(4)}.example/{n}" for n in range(60))))["id"]

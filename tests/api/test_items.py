@@ -3,10 +3,14 @@
 import re
 from typing import Any
 
+import orjson
 import pytest
 from tests.api.conftest import Api, running, settings_for
-from tests.api.worker import Worker
+from tests.api.worker import Worker, complete_in_sql
 
+from thresher.convert.convert import convert
+from thresher.convert.document import Source
+from thresher.convert.frame import encode
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import Outcome
 from thresher.settings import Settings
@@ -188,3 +192,123 @@ async def test_a_limit_over_the_largest_page_is_cut_and_an_absent_one_is_the_def
         assert len((await api.get(path, status="pending"))["items"]) == 3
         assert len((await api.get(path, status="pending", limit="", wait_for_completion="true"))["items"]) == 3
         assert (await api.client.get(path + "?")).status_code == 200
+
+
+HREFS = ("/a.pdf", "/blog/one?x=1", "//site.example/blog/two/", "https://other.example/a.pdf", "/blog/one?x=1", "#top")
+LINKS = [
+    "https://site.example/a.pdf",
+    "https://site.example/blog/one?x=1",
+    "https://site.example/blog/two/",
+    "https://other.example/a.pdf",
+]
+
+
+def page_of(text: str, url: str = "https://site.example/start") -> bytes:
+    """The frame of a page with the links HREFS and this text."""
+    body = "".join(f'<a href="{href}">{href}</a> ' for href in HREFS) + f"<p>{text}</p>"
+    source = Source(url, body.encode(), "text/html; charset=utf-8")
+    return encode(source, convert(source, max_decoded_bytes=2**20), {})
+
+
+async def complete(api: Api, pool: Pool, batch: str, frame: bytes) -> None:
+    async with pool.acquire() as connection:
+        await complete_in_sql(connection, Blobs(api.settings.packs_url), batch, frame)
+
+
+async def test_links_on_page_is_what_the_batch_chose_on_items_and_in_the_export(api: Api, pool: Pool) -> None:
+    frame = page_of("text")
+    for options, links in (
+        ({}, LINKS),
+        ({"include_links": ["/blog/**"]}, LINKS[1:3]),
+        ({"exclude_links": ["*.pdf"], "absolute_links": False}, ["/blog/one?x=1", "/blog/two/"]),
+        ({"query_to_order_links_by": "two blog", "include_links": None}, [LINKS[n] for n in (2, 1, 0, 3)]),
+        ({"include_links": ["nothing"]}, []),
+        (None, None),
+    ):
+        made = await api.create("https://site.example/", links_on_page=options)
+        await complete(api, pool, made["id"], frame)
+        for query in ({}, {"status": "completed"}, {"limit": "1", "wait_for_completion": "true"}):
+            (item,) = (await api.get(f"/v1/batches/{made['id']}/items", **query))["items"]
+            assert item.get("links_on_page") == links
+        (line,) = (await api.client.get(f"/v1/batches/{made['id']}/export?formats=links")).text.splitlines()
+        assert orjson.loads(line)["links"] == (LINKS if links is None else links)
+
+
+async def test_items_carry_the_contents_that_formats_names_in_any_spelling(api: Api, worker: Worker) -> None:
+    made = await api.create("https://a.example/0", "https://b.example/1", links_on_page={})
+    await worker.work(odd_fail)
+    path = f"/v1/batches/{made['id']}/items"
+    plain = (await api.get(path))["items"]
+    good = next(item for item in plain if item["status"] == "completed")
+    assert not [name for item in plain for name in item if name.endswith("_content")]
+    assert good["links_on_page"] == ["https://a.example/next"]
+    content = await api.get("/v1/retrieve", retrieve_id=good["retrieve_id"])
+    for query in (
+        "formats=html,markdown",
+        'formats=["html","markdown"]',
+        "formats=html&formats=Markdown&formats=screenshot",
+        "formats[]=html&formats[]=markdown",
+    ):
+        items = (await api.client.get(f"{path}?{query}")).json()["items"]
+        wanted = {name: content[name] for name in ("html_content", "markdown_content")}
+        assert items == [item | wanted if item == good else item for item in plain]
+    everything = (await api.get(path, formats="text,json", status="completed"))["items"][0]
+    assert everything == good | {"text_content": content["text_content"], "json_content": content["json_content"]}
+    assert (await api.get(path, formats="html", status="pending"))["items"] == []
+    refused = await api.client.get(f"{path}?formats=gif")
+    assert (refused.status_code, refused.json()["errors"][0]["loc"]) == (400, ["query", "formats"])
+
+
+async def test_a_page_of_contents_ends_where_an_answer_is_full_and_the_next_goes_on(
+    api_settings: Settings, pool: Pool
+) -> None:
+    limit = 30_000
+    small = settings_for(str(api_settings.database_url), api_settings.data_dir, max_inline_bytes=limit)
+    async with running(small) as api:
+        made = await api.create(*(f"https://a.example/{n}" for n in range(20)))
+        await complete(api, pool, made["id"], page_of("word " * 1300))
+        plain = (await api.get(f"/v1/batches/{made['id']}/items"))["items"]
+        for query in ({}, {"status": "completed"}, {"limit": 3}):
+            found = await pages(api, made["id"], formats="markdown,html", **query)
+            seen = [item for page in found for item in page["items"]]
+            assert [{**item, "markdown_content": 0, "html_content": 0} for item in seen] == [
+                {**item, "markdown_content": 0, "html_content": 0} for item in plain
+            ]
+            assert all(len(item["html_content"]) > 6500 for item in seen)
+            assert [len(page["items"]) for page in found] == [2] * 10
+            assert {page["items_count"] for page in found} == {20}
+        large = await api.create("https://a.example/0", "https://a.example/1", links_on_page={})
+        await complete(api, pool, large["id"], page_of("word " * 3500))
+        (page,) = await pages(api, large["id"], formats="markdown,html")
+        for item in page["items"]:
+            assert (item["size_exceeded"], item["markdown_content"], item["html_content"]) == (True, None, None)
+        assert all(
+            len(item["links_on_page"]) == 4 for item in (await api.get(f"/v1/batches/{large['id']}/items"))["items"]
+        )
+
+
+async def test_content_that_is_missing_or_damaged_is_said_so_on_its_item_alone(api: Api, worker: Worker) -> None:
+    made = await api.create(*(f"https://s{n}.example/" for n in range(3)), links_on_page={})
+    await worker.work()
+    path = f"/v1/batches/{made['id']}/items"
+    whole = (await api.get(path, formats="html"))["items"]
+    lost, cut, _ = sorted(file for file in (api.settings.data_dir / "blobs" / "packs").rglob("*") if file.is_file())
+    lost.unlink()
+    cut.write_bytes(cut.read_bytes()[:-20])
+    kind = FAILURES[FailureCode.CONTENT_UNAVAILABLE]
+    found = (await api.get(path, formats="html"))["items"]
+    assert [item == before for item, before in zip(found, whole, strict=True)].count(True) == 1
+    for item, before in zip(found, whole, strict=True):
+        if item != before:
+            del before["links_on_page"]
+            assert item == before | {
+                "html_content": None,
+                "error": {
+                    "code": "content_unavailable",
+                    "message": kind.meaning,
+                    "retryable": False,
+                    "remedy": kind.remedy,
+                },
+            }
+    await api.client.delete(f"/v1/batches/{made['id']}")
+    assert (await api.client.get(f"{path}?formats=html")).status_code == 410

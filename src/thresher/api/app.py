@@ -19,7 +19,7 @@ import thresher
 from thresher.api import ops, problem_pages, problems
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
-from thresher.api.olostep import append, info
+from thresher.api.olostep import append, info, listing
 from thresher.api.olostep.export import router as export
 from thresher.api.olostep.routes import router as olostep
 from thresher.api.openapi import describe
@@ -70,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(problems.Border, public_url=settings.public_url)
     app.include_router(olostep)
     app.include_router(info.router)
+    app.include_router(listing.router)
     app.include_router(append.router)
     app.include_router(export)
     app.include_router(ops.router)

@@ -1,5 +1,6 @@
 """What /openapi.json says beyond what FastAPI finds by itself: bodies that are read by hand, and the problems."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,6 +12,17 @@ NDJSON = "application/x-ndjson"
 
 # Of a parameter that is read by hand, so that every client's spelling works.
 INTEGER = WithJsonSchema({"type": "integer"})
+
+
+def one_of(names: Iterable[str]) -> WithJsonSchema:
+    """The same of a name."""
+    return WithJsonSchema({"type": "string", "enum": list(names)})
+
+
+def some_of(names: Iterable[str]) -> WithJsonSchema:
+    """The same of a list of names."""
+    return WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(names)}})
+
 
 _REF = "#/components/schemas/{model}"
 

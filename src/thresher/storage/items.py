@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -102,13 +101,16 @@ class Page:
     cursor: int | None
 
 
-async def page_finished(connection: Connection, batch: Batch, state: ItemState | None, cursor: int, limit: int) -> Page:
+async def page_finished(
+    connection: Connection, batch: Batch, state: ItemState | None, cursor: int, limit: int, *, keys: bool = False
+) -> Page:
     """Finished items in finish order, from the finish number `cursor` on (0 or 1: from the start).
 
-    Stable while the batch runs: a finish number is given once, and later ones come after it.
+    Stable while the batch runs: a finish number is given once, and later ones come after it. With the `keys` of their
+    packs if their results are to be read.
     """
     rows = await _finished(connection, batch, None if state is None else [state], max(cursor, 1), limit + 1)
-    found = _read(rows, batch)
+    found = _read(rows, batch, await _keys(connection, rows) if keys else {})
     count = batch.finished if state is None else _counts(batch)[state]
     following = found[limit].seq if len(found) > limit else None
     return Page(found[:limit], count, following)
@@ -151,7 +153,7 @@ async def _keys(connection: Connection, rows: Sequence[asyncpg.Record]) -> dict[
     return {row["id"]: row["key"] for row in await connection.fetch(_PACKS, packs)} if packs else {}
 
 
-def _read(rows: Sequence[asyncpg.Record], batch: Batch, keys: Mapping[int, str] = MappingProxyType({})) -> list[Item]:
+def _read(rows: Sequence[asyncpg.Record], batch: Batch, keys: Mapping[int, str]) -> list[Item]:
     """Rows as items. What nothing settled is what the end of its batch makes of it."""
     overlay = _overlay(batch)
     return [

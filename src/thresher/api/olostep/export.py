@@ -1,13 +1,12 @@
 """GET /v1/batches/{id}/export: all results of a batch in one answer, line by line, from any line on."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from thresher.api.auth import Reader
@@ -15,27 +14,23 @@ from thresher.api.codings import Encoder, choose
 from thresher.api.olostep import queries, schemas
 from thresher.api.olostep.lines import Lines
 from thresher.api.olostep.lookup import find_batch
-from thresher.api.olostep.runs import Run, runs
-from thresher.api.openapi import INTEGER, NDJSON, PROBLEMS, answer_of
+from thresher.api.olostep.parts import Parts
+from thresher.api.olostep.runs import Run, current, runs
+from thresher.api.openapi import INTEGER, NDJSON, PROBLEMS, answer_of, one_of, some_of
 from thresher.api.state import State, state_of
 from thresher.api.streaming import Stream, begun
 from thresher.domain import ids
+from thresher.domain.links import LinkOptions
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import BatchState
+from thresher.storage import items
 from thresher.storage.batches import Batch
+from thresher.storage.items import Item
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
 
+PAGE = 250  # rows read at a time
 CHUNK = 256 * 1024  # bytes of lines that are made in one go, and sent on at once
-
-
-# Read by hand, so that every client's spelling works; declared for the documentation.
-def _one_of(names: Sequence[str]) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "enum": list(names)})
-
-
-def _some_of(names: Sequence[str]) -> WithJsonSchema:
-    return WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(names)}})
 
 
 _Names = Annotated[list[str] | None, Query()]
@@ -51,10 +46,10 @@ async def export_batch(
     request: Request,
     caller: Reader,
     batch_id: str,
-    form: Annotated[str | None, Query(alias="format"), _one_of(queries.EXPORT_FORMS)] = None,
-    status: Annotated[_Names, Query(description="Absent: all finished items."), _some_of(queries.FINISHED)] = None,
-    formats: Annotated[_Names, Query(description="Absent: markdown and links."), _some_of(queries.EXPORTED)] = None,
-    order: Annotated[str | None, Query(description="Absent: finished."), _one_of(queries.ORDERS)] = None,
+    form: Annotated[str | None, Query(alias="format"), one_of(queries.EXPORT_FORMS)] = None,
+    status: Annotated[_Names, Query(description="Absent: all finished items."), some_of(queries.FINISHED)] = None,
+    formats: Annotated[_Names, Query(description="Absent: markdown and links."), some_of(queries.EXPORTED)] = None,
+    order: Annotated[str | None, Query(description="Absent: finished."), one_of(queries.ORDERS)] = None,
     cursor: Annotated[str | None, Query(description="Of the last line that is there already."), INTEGER] = None,
     limit: Annotated[str | None, Query(description="Lines at most; absent: all."), INTEGER] = None,
 ) -> Response:
@@ -71,22 +66,48 @@ async def export_batch(
 
 
 async def _chunks(state: State, batch: Batch, query: queries.ExportQuery, encoder: Encoder) -> AsyncGenerator[bytes]:
-    lines = Lines(batch.id, query.formats, partial(ids.retrieve_id, state.secret), state.settings.max_decoded_bytes)
-    async with aclosing(runs(state, batch, query)) as found:
+    parts = Parts(query.formats, state.settings.max_decoded_bytes, LinkOptions.of(batch.options))
+    lines = Lines(batch.id, parts, partial(ids.retrieve_id, state.secret))
+    async with aclosing(runs(state, batch, _pages(state, batch, query))) as found:
         async for run in found:
+            cursors = [_cursor(query, item) for item in run.items]
             place = 0
             while place < len(run.items):
-                chunk, place = await asyncio.to_thread(_write, lines, run, place, encoder)
+                chunk, place = await asyncio.to_thread(_write, lines, run, cursors, place, encoder)
                 yield chunk
     yield encoder.end()
 
 
-def _write(lines: Lines, run: Run, place: int, encoder: Encoder) -> tuple[bytes, int]:
+async def _pages(state: State, batch: Batch, query: queries.ExportQuery) -> AsyncGenerator[list[Item]]:
+    """Pages of what is finished; each sees the batch as it is by then, and no connection outlives one."""
+    cursor, left, after = query.cursor, query.limit, None
+    while left is None or left > 0:
+        size = PAGE if left is None else min(PAGE, left)
+        async with state.snapshot() as connection:
+            now = await current(connection, batch)
+            if query.submitted:
+                found = await items.run_submitted(connection, now, query.states, cursor, size)
+            else:
+                found = await items.run_finished(connection, now, query.states, cursor, size, after)
+        if found:
+            yield found
+        if len(found) < size:
+            return
+        after = found[-1]
+        cursor, left = _cursor(query, after), None if left is None else left - size
+
+
+def _cursor(query: queries.ExportQuery, item: Item) -> int:
+    """Where the line after this item's begins: a position, or a finish number."""
+    return (item.ord if query.submitted or item.seq is None else item.seq) + 1
+
+
+def _write(lines: Lines, run: Run, cursors: list[int], place: int, encoder: Encoder) -> tuple[bytes, int]:
     """Lines from a place in the run on, until they are a chunk; and the place behind them."""
     made: list[bytes] = []
     size = 0
     while place < len(run.items) and size < CHUNK:
-        made.append(lines.line(run.items[place], run.cursors[place], run.frames[place]))
+        made.append(lines.line(run.items[place], cursors[place], run.frames[place]))
         size += len(made[-1])
         place += 1
     return encoder.piece(b"".join(made)), place

@@ -39,11 +39,12 @@ _OTHER_FORMATS = ("screenshot", "raw_pdf", "links", "links_on_page", "page_metad
 
 @dataclass(frozen=True, slots=True)
 class ItemsQuery:
-    """Which page of a batch's items. `status` is None for all finished ones; `cursor` is 0 for the start."""
+    """Which page of a batch's items, with which contents. `status` None is all finished ones, `cursor` 0 the start."""
 
     status: str | None
     cursor: int
     limit: int
+    formats: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ def read_items_query(query: QueryParams, settings: Settings) -> ItemsQuery:
         raise _refused("status", f"Status must be one of {names}")
     cursor = _integer(query, "cursor", 0, least=0)
     limit = _integer(query, "limit", settings.default_page, least=1)
-    return ItemsQuery(status, min(cursor, _MOST), min(limit, settings.max_page))
+    formats = frozenset(_listed(query, "formats", FORMATS, _OTHER_FORMATS)).intersection(FORMATS)
+    return ItemsQuery(status, min(cursor, _MOST), min(limit, settings.max_page), formats)
 
 
 def read_export_query(query: QueryParams) -> ExportQuery:

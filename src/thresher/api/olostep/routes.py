@@ -20,16 +20,14 @@ from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import BatchState, ItemState, Outcome
 from thresher.storage import batches, items, purge, submit
 from thresher.storage.accounts import Account
-from thresher.storage.batches import Batch
 from thresher.storage.blobs import BlobMissing
 from thresher.storage.database import Connection
-from thresher.storage.items import Item, Page
+from thresher.storage.items import Item
 from thresher.storage.submit import NewBatch
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
 
 # Read by hand, so that every client's spelling works; declared for the documentation.
-_Status = WithJsonSchema({"type": "string", "enum": list(queries.STATUSES)})
 _Formats = WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(queries.FORMATS)}})
 
 
@@ -87,25 +85,6 @@ async def delete_batch(request: Request, caller: Writer, batch_id: str) -> Respo
     return json_reply(views.deleted_view(batch))
 
 
-@router.get("/batches/{batch_id}/items", response_model=schemas.Items, summary="A page of a batch's items")
-async def batch_items(
-    request: Request,
-    caller: Reader,
-    batch_id: str,
-    status: Annotated[str | None, Query(description="Absent: all finished items."), _Status] = None,
-    cursor: Annotated[str | None, Query(description="From the previous page; absent: the start."), INTEGER] = None,
-    limit: Annotated[str | None, Query(description="Items in the page."), INTEGER] = None,
-) -> Response:
-    state = state_of(request)
-    query = queries.read_items_query(request.query_params, state.settings)
-    async with state.snapshot() as connection:
-        batch = await find_batch(connection, caller, batch_id)
-        page = await _page(connection, batch, query)
-    name = state.settings.items_object
-    view = views.items_view(batch, page, query.status, name, lambda key, ord_: ids.retrieve_id(state.secret, key, ord_))
-    return json_reply(view)
-
-
 @router.get("/retrieve", response_model=schemas.Content, summary="What was made of one item")
 async def retrieve(
     request: Request,
@@ -140,16 +119,6 @@ def _new_batch(caller: Account, wanted: CreateBatch, state: State) -> NewBatch:
         webhook=wanted.webhook,
         open=wanted.open,
     )
-
-
-async def _page(connection: Connection, batch: Batch, query: queries.ItemsQuery) -> Page:
-    if query.status in ("pending", "processing"):
-        processing = query.status == "processing"
-        return await items.page_unsettled(
-            connection, batch, processing=processing, cursor=query.cursor, limit=query.limit
-        )
-    state = queries.STATUSES[query.status] if query.status else None
-    return await items.page_finished(connection, batch, state, query.cursor, query.limit)
 
 
 async def _settled_item(state: State, caller: Account, public_id: str) -> Item:

@@ -130,6 +130,12 @@ class Item(_Schema):
     http_status: int | None = None
     error: ItemError | None = None
     verdict: Verdict | None = Field(None, description="Of an answer that is not the page, failed or kept.")
+    links_on_page: list[str] | None = Field(None, description="Of a completed item, if the batch asked for them.")
+    html_content: str | None = Field(None, description="Contents are there if `formats` asks for them.")
+    markdown_content: str | None = None
+    text_content: str | None = None
+    json_content: str | None = None
+    size_exceeded: bool | None = Field(None, description="true: the contents are too large for a page; retrieve them.")
 
 
 class Items(_Schema):

@@ -4,14 +4,14 @@ Every key that an official client requires is there, and none that makes one fai
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.speed import STALE
 from thresher.domain.states import BatchState, ItemState
 from thresher.storage.batches import Batch
-from thresher.storage.items import Item, Page
+from thresher.storage.items import Item
 
 NO_PARSER = "none"  # the SDK requires a string
 
@@ -94,23 +94,23 @@ def deleted_view(batch: Batch) -> dict[str, Any]:
     }
 
 
-def items_view(batch: Batch, page: Page, status: str | None, name: str, retrieve_id: RetrieveId) -> dict[str, Any]:
+def items_view(batch: Batch, items: Sequence[Any], count: int, cursor: int | None, name: str) -> dict[str, Any]:
     """A page of items. `name` is the reply's `object`; `cursor` is absent on the last page, for some clients loop on null."""
-    unsettled = status if status in ("pending", "processing") else None
     view: dict[str, Any] = {
         "id": batch.public_id,
         "batch_id": batch.public_id,
         "object": name,
         "status": status_of(batch),
-        "items": [_item_view(batch.id, item, unsettled, retrieve_id) for item in page.items],
-        "items_count": page.count,
+        "items": items,
+        "items_count": count,
     }
-    if page.cursor is not None:
-        view["cursor"] = page.cursor
+    if cursor is not None:
+        view["cursor"] = cursor
     return view
 
 
-def _item_view(batch: int, item: Item, unsettled: str | None, retrieve_id: RetrieveId) -> dict[str, Any]:
+def item_view(batch: int, item: Item, unsettled: str | None, retrieve_id: RetrieveId) -> dict[str, Any]:
+    """An item of a page. `unsettled` is the state of one that has no end yet; only the others have a retrieve_id."""
     view: dict[str, Any] = {"custom_id": item.custom_id, "url": item.ref}
     if unsettled is None:
         view["id"] = view["retrieve_id"] = retrieve_id(batch, item.ord)

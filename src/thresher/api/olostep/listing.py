@@ -1,0 +1,135 @@
+"""GET /v1/batches/{id}/items: a page of a batch's items, with their links and contents if these are wanted."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from thresher.api.auth import Reader
+from thresher.api.olostep import queries, schemas, views
+from thresher.api.olostep.lookup import find_batch
+from thresher.api.olostep.parts import Parts
+from thresher.api.olostep.runs import Run, runs
+from thresher.api.openapi import INTEGER, PROBLEMS, one_of, some_of
+from thresher.api.reply import json_reply
+from thresher.api.state import State, state_of
+from thresher.convert.frame import FrameError
+from thresher.domain import ids
+from thresher.domain.failure import FailureCode
+from thresher.domain.links import LinkOptions
+from thresher.domain.states import ItemState
+from thresher.storage import items
+from thresher.storage.batches import Batch
+from thresher.storage.database import Connection
+from thresher.storage.items import Item, Page
+
+router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
+
+_UNSETTLED = ("pending", "processing")
+
+# What the parts are called in an item.
+_KEYS = {
+    "links": "links_on_page",
+    "size_exceeded": "size_exceeded",
+    **{name: f"{name}_content" for name in queries.FORMATS},
+}
+
+
+@router.get("/batches/{batch_id}/items", response_model=schemas.Items, summary="A page of a batch's items")
+async def batch_items(
+    request: Request,
+    caller: Reader,
+    batch_id: str,
+    status: Annotated[str | None, Query(description="Absent: all finished items."), one_of(queries.STATUSES)] = None,
+    cursor: Annotated[str | None, Query(description="From the previous page; absent: the start."), INTEGER] = None,
+    limit: Annotated[str | None, Query(description="Items in the page."), INTEGER] = None,
+    formats: Annotated[
+        list[str] | None, Query(description="Contents of each completed item; absent: none."), some_of(queries.FORMATS)
+    ] = None,
+) -> Response:
+    state = state_of(request)
+    query = queries.read_items_query(request.query_params, state.settings)
+    async with state.snapshot() as connection:
+        batch = await find_batch(connection, caller, batch_id)
+        parts = _parts(state, batch, query)
+        page = await _page(connection, batch, query, keys=parts is not None)
+    if parts is None:
+        unsettled = query.status if query.status in _UNSETTLED else None
+        retrieve_id = partial(ids.retrieve_id, state.secret)
+        shown: Sequence[Any] = [views.item_view(batch.id, item, unsettled, retrieve_id) for item in page.items]
+    else:
+        shown = await _with_parts(state, batch, page.items, parts)
+    following = page.cursor if len(shown) == len(page.items) else page.items[len(shown)].seq
+    return json_reply(views.items_view(batch, shown, page.count, following, state.settings.items_object))
+
+
+def _parts(state: State, batch: Batch, query: queries.ItemsQuery) -> Parts | None:
+    """What of their results the items carry, None for nothing."""
+    links = LinkOptions.of(batch.options)
+    wanted = query.formats | {"links"} if links else query.formats
+    if not wanted or query.status not in (None, "completed"):
+        return None
+    return Parts(wanted, state.settings.max_decoded_bytes, links)
+
+
+async def _page(connection: Connection, batch: Batch, query: queries.ItemsQuery, *, keys: bool) -> Page:
+    if query.status in _UNSETTLED:
+        processing = query.status == "processing"
+        return await items.page_unsettled(
+            connection, batch, processing=processing, cursor=query.cursor, limit=query.limit
+        )
+    wanted = queries.STATUSES[query.status] if query.status else None
+    return await items.page_finished(connection, batch, wanted, query.cursor, query.limit, keys=keys)
+
+
+async def _with_parts(state: State, batch: Batch, found: list[Item], parts: Parts) -> list[orjson.Fragment]:
+    """The first items of a page with their parts: as many as an answer holds, and at least one."""
+    writer = _Writer(batch.id, state, parts)
+    async with aclosing(runs(state, batch, _only(found))) as each:
+        async for run in each:
+            if not await asyncio.to_thread(writer.write, run):
+                break
+    return writer.written
+
+
+async def _only(page: list[Item]) -> AsyncGenerator[list[Item]]:
+    if page:
+        yield page
+
+
+class _Writer:
+    """Items as JSON, up to `max_inline_bytes` of it. CPU work, for a thread."""
+
+    def __init__(self, batch: int, state: State, parts: Parts) -> None:
+        self.written: list[orjson.Fragment] = []
+        self._batch = batch
+        self._parts = parts
+        self._retrieve_id = partial(ids.retrieve_id, state.secret)
+        self._limit = self._left = state.settings.max_inline_bytes
+
+    def write(self, run: Run) -> bool:
+        """Write the items of a run; False if they do not all fit, and the page is full."""
+        for item, data in zip(run.items, run.frames, strict=True):
+            text = self._item(item, data)
+            self._left -= len(text)
+            if self._left < 0 and self.written:
+                return False
+            self.written.append(orjson.Fragment(text))
+        return True
+
+    def _item(self, item: Item, data: memoryview | None) -> bytes:
+        view = views.item_view(self._batch, item, None, self._retrieve_id)
+        if item.state is not ItemState.COMPLETED:
+            return orjson.dumps(view)
+        nothing: dict[str, Any] = {_KEYS[name]: None for name in self._parts.formats if name != "links"}
+        try:
+            found = self._parts.read(data)[1]
+        except FrameError:
+            return orjson.dumps(view | nothing | {"error": views.failure_view(FailureCode.CONTENT_UNAVAILABLE)})
+        text = orjson.dumps(view | {_KEYS[name]: value for name, value in found.items()})
+        return text if len(text) <= self._limit else orjson.dumps(view | nothing | {"size_exceeded": True})

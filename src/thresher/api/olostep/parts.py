@@ -1,0 +1,47 @@
+"""The parts of an item's frame that go into a larger reply, a line of an export or an item of a page. CPU work, for a thread.
+
+What is stored as JSON goes out as it lies there. Knows the frame's form, not where it lies.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import orjson
+
+from thresher.api.olostep.queries import EXPORTED
+from thresher.convert.frame import Frame, FrameError
+from thresher.domain.failure import ItemFailed
+from thresher.domain.links import LinkOptions, chosen
+
+_STORED = ("markdown", "text", "links")  # as JSON
+
+
+class Parts:
+    """What to take of each frame of a batch: some formats, its links as the batch wants them. `html_limit` is in bytes of decoded body."""
+
+    def __init__(self, formats: Collection[str], html_limit: int, links: LinkOptions | None) -> None:
+        self.formats = tuple(name for name in EXPORTED if name in formats)
+        self._stored = tuple(name for name in _STORED if name in formats)
+        self._html_limit = html_limit
+        self._links = links
+
+    def read(self, data: memoryview | None) -> tuple[Mapping[str, Any], dict[str, Any]]:
+        """The header of a frame, and its parts by the names of their formats, null for what there is not.
+
+        `size_exceeded` is among them if one is beyond its limit. Raises FrameError, also if there is no frame.
+        """
+        if data is None:
+            raise FrameError("there is no frame")
+        frame = Frame.parse(data)
+        found: dict[str, Any] = dict.fromkeys(self.formats)
+        if self._stored:
+            document = frame.document_json()
+            found |= {name: orjson.Fragment(document[name]) for name in self._stored}
+            if self._links and "links" in found:
+                found["links"] = chosen(orjson.loads(document["links"]), frame.header["url"], self._links)
+        if "html" in found:
+            try:
+                found["html"] = frame.html(self._html_limit)
+            except ItemFailed:  # the limit was lowered since the page was fetched
+                found["size_exceeded"] = True
+        return frame.header, found
