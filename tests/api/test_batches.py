@@ -33,6 +33,7 @@ async def test_a_new_batch_has_every_key_that_clients_require_and_no_other_ident
         "parser": "none",
         "batch_parser": "none",
         "metadata": {"n": "1", "yes": "true"},
+        "source": "api",
         "credits_consumed": None,
         "cost_usd": None,
         "state": "running",
@@ -75,25 +76,47 @@ async def test_a_finished_batch_is_completed_with_its_outcome_and_credits(api: A
     assert info["finished_at"] >= info["created"]
 
 
-@pytest.mark.parametrize(
-    ("body", "stored"),
-    [
-        ({"items": [{"url": "https://a.example/"}]}, ("https://a.example/", r"auto_[0-9a-f]{16}")),
-        ({"items": [{"url": "https://a.example", "custom_id": 7}]}, ("https://a.example", "7")),
-        ({"items": [{"url": "http://a.example", "custom_id": ""}]}, ("http://a.example", r"auto_[0-9a-f]{16}")),
-        ({"urls": ["https://a.example/"], "webhook_url": "https://h.example"}, ("https://a.example/", r"auto_.*")),
-        ({"items": [{"url": "https://a.example/", "custom_id": "é" * 2048}]}, ("https://a.example/", "é" * 2048)),
-        ({"items": [{"url": "https://a.example/", "custom_id": "x", "future": [1]}], "unknown": {}}, (".*", "x")),
-    ],
-)
-async def test_what_official_clients_send_is_taken(api: Api, pool: Pool, body: Any, stored: tuple[str, str]) -> None:
-    response = await api.client.post("/v1/batches", json=body)
-    assert response.status_code == 200, response.text
-    async with pool.acquire() as connection:
-        row = await connection.fetchrow("SELECT ref, custom_id FROM item")
-    assert row is not None
-    assert re.fullmatch(stored[0], row["ref"])
-    assert re.fullmatch(stored[1], row["custom_id"])
+URL = "https://a.example/"
+HOOK = "https://h.example"
+
+
+# What is sent, some of what the batch shows then, and its item's URL and custom_id.
+SENT: list[tuple[dict[str, Any], dict[str, Any], tuple[str, str] | None]] = [
+    # items
+    ({"items": [{"url": URL, "custom_id": "example-com-0"}]}, {}, (URL, "example-com-0")),
+    ({"items": [{"url": URL, "custom_id": URL}]}, {}, (URL, URL)),
+    ({"items": [{"url": URL}]}, {}, (URL, r"auto_[0-9a-f]{16}")),
+    ({"items": [{"url": "https://a.example", "custom_id": 7}]}, {}, ("https://a.example", "7")),
+    ({"items": [{"url": "http://a.example", "custom_id": ""}]}, {}, ("http://a.example", r"auto_[0-9a-f]{16}")),
+    ({"items": [{"url": URL, "custom_id": "é" * 2048}]}, {}, (URL, "é" * 2048)),
+    ({"items": [{"url": URL, "custom_id": "x", "future": [1]}], "unknown": {}}, {}, (URL, "x")),
+    ({"items": [{"url": URL, "custom_id": "x", "wait_before_scraping": 500}]}, {}, (URL, "x")),
+    ({"urls": [URL], "formats": ["markdown"], "webhook_url": HOOK}, {"webhook": HOOK}, (URL, r"auto_.*")),
+    ({"items": None, "batch_array": [{"url": URL, "custom_id": "x"}]}, {}, (URL, "x")),
+    # beside them
+    ({"urls": [URL], "country": "us"}, {"country": "US", "batch_country": "US"}, None),
+    ({"urls": [URL], "country": "RANDOM"}, {"country": "RANDOM"}, None),
+    ({"urls": [URL], "batch_country": "it"}, {"country": "IT", "batch_country": "IT"}, None),
+    ({"urls": [URL], "parser": "none"}, {"parser": "none", "batch_parser": "none"}, None),
+    ({"urls": [URL], "parser": {"id": "none", "version": "1.0"}}, {"parser": "none"}, None),
+    ({"urls": [URL], "parser": None, "country": None, "webhook": None, "metadata": None}, {"metadata": {}}, None),
+    ({"urls": [URL], "webhook": HOOK, "webhook_url": "https://other.example"}, {"webhook": HOOK}, None),
+    ({"urls": [URL], "formats": "markdown", "wait_before_scraping": 0}, {}, None),
+    ({"urls": [URL], "links_on_page": {"absolute_links": True, "query_to_order_links_by": "x"}}, {}, None),
+    ({"urls": [URL], "force_connection_id": "x", "async": True, "completion_window": "1h"}, {}, None),
+]
+
+
+async def test_what_clients_send_is_taken_under_each_of_its_names(api: Api, pool: Pool) -> None:
+    for body, shown, item in SENT:
+        response = await api.client.post("/v1/batches", json=body)
+        assert response.status_code == 200, response.text
+        made = response.json()
+        assert made["total_urls"] == 1
+        assert shown.items() <= made.items()
+        row = await pool.fetchrow("SELECT ref, custom_id FROM item ORDER BY batch_id DESC LIMIT 1")
+        assert row is not None
+        assert item is None or (row["ref"] == item[0] and re.fullmatch(item[1], row["custom_id"])), body
 
 
 async def test_what_a_batch_chose_about_unwilling_sites_is_kept_and_shown(api: Api) -> None:

@@ -29,6 +29,7 @@ _REF = "#/components/schemas/{model}"
 # Read by hand, so FastAPI does not find them.
 _BODIES: tuple[type[BaseModel], ...] = (
     schemas.CreateBatch,
+    schemas.ChangeBatch,
     schemas.Append,
     schemas.NewItem,
     schemas.ExportLine,

@@ -1,5 +1,6 @@
 """Caller's metadata: string pairs on a batch or an item, with the documented limits and error texts."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from thresher.domain.problem import Problem, ProblemCode
@@ -16,11 +17,34 @@ def clean(value: object, where: str) -> dict[str, str]:
     """
     if value is None or value == "":
         return {}
+    pairs = _pairs(value, where)
+    _check_count(len(pairs), where)
+    return {_key(key, where): _value(key, item, where) for key, item in pairs.items() if item is not None}
+
+
+def merged(old: Mapping[str, str], changes: object, where: str) -> dict[str, str]:
+    """The metadata after a change: keys are added and overwritten, and deleted by null or ""; all are by one of these alone.
+
+    Raises Problem(validation_error), also if there would be too many keys.
+    """
+    if changes is None or changes == "":
+        return {}
+    pairs = _pairs(changes, where)
+    news = clean({key: value for key, value in pairs.items() if value is not None and value != ""}, where)
+    result = {key: value for key, value in old.items() if key not in pairs} | news
+    _check_count(len(result), where)
+    return result
+
+
+def _pairs(value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _problem(where, f"Metadata must be an object. Got {_kind(value)}.")
-    if len(value) > MAX_KEYS:
-        raise _problem(where, f"Metadata can have a maximum of {MAX_KEYS} keys. You provided {len(value)} keys.")
-    return {_key(key, where): _value(key, item, where) for key, item in value.items() if item is not None}
+    return value
+
+
+def _check_count(count: int, where: str) -> None:
+    if count > MAX_KEYS:
+        raise _problem(where, f"Metadata can have a maximum of {MAX_KEYS} keys. You provided {count} keys.")
 
 
 def _key(key: Any, where: str) -> str:
@@ -37,7 +61,7 @@ def _value(key: str, value: Any, where: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        value = str(value)
+        value = _number(value)
     if not isinstance(value, str):
         raise _problem(where, f'Metadata value for key "{key}" must be a string. Got {_kind(value)}.')
     if len(value) > MAX_VALUE:
@@ -47,8 +71,16 @@ def _value(key: str, value: Any, where: str) -> str:
     return value
 
 
+def _number(value: float) -> str:
+    """As JavaScript writes it, with which Olostep's server does: 5.0 is 5, 1e21 stays short. Integers keep their digits."""
+    whole = isinstance(value, int) or (value.is_integer() and abs(value) < 1e21)
+    return str(int(value)) if whole else repr(value)
+
+
 def _kind(value: object) -> str:
-    return "array" if isinstance(value, list) else "object" if isinstance(value, dict) else type(value).__name__
+    if isinstance(value, str | bool):
+        return "string" if isinstance(value, str) else "boolean"
+    return "array" if isinstance(value, list) else "object" if isinstance(value, dict) else "number"
 
 
 def _problem(where: str, text: str) -> Problem:

@@ -1,6 +1,6 @@
 """Batches: read and stopped. How one begins is storage/submit.py, how one ends storage/progress.py."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
@@ -16,7 +16,7 @@ Face = Literal["olostep", "llamacloud"]
 
 _COLUMNS = """
 SELECT b.id, b.public_id, b.account_id, b.face, b.options, b.metadata, b.webhook, b.created_at, b.deadline_at, b.generation,
-       p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished,
+       b.source, p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished,
        p.numbered, p.billed, p.finished_at, p.purged_at, p.rate, p.started_at, p.moved_at,
        p.xmin::text || '.' || b.xmin::text AS version
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id
@@ -24,7 +24,16 @@ FROM batch b JOIN batch_progress p ON p.batch_id = b.id
 
 _BY_PUBLIC_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.public_id = $2"
 BY_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.id = $2"
-_RECENT = f"{_COLUMNS} WHERE b.account_id = $1 AND p.purged_at IS NULL ORDER BY b.id DESC LIMIT $2"
+
+# Along an index of those that were not purged; the others may be many more.
+_RECENT = f"""{_COLUMNS}
+WHERE p.account_id = $1 AND p.purged_at IS NULL AND ($2::text IS NULL OR b.source = $2) ORDER BY p.batch_id DESC LIMIT $3
+"""
+
+# Nothing else is locked behind it.
+_LOCK_METADATA = "SELECT metadata FROM batch WHERE id = $1 FOR NO KEY UPDATE"
+
+_SET_METADATA = "UPDATE batch SET metadata = $2 WHERE id = $1"
 
 _OVERDUE = "SELECT deadline_at <= now() FROM batch WHERE id = $1"
 
@@ -52,6 +61,7 @@ class Batch:
     deadline_at: datetime
     purged_at: datetime | None
     generation: int
+    source: str
     state: BatchState
     outcome: Outcome | None
     total: int
@@ -102,9 +112,15 @@ async def get_by_key(connection: Connection, account: int, key: int) -> Batch | 
     return Batch.of(row) if row else None
 
 
-async def recent(connection: Connection, account: int, limit: int) -> list[Batch]:
-    """The latest batches of this account, newest first, without those that were purged."""
-    return [Batch.of(row) for row in await connection.fetch(_RECENT, account, limit)]
+async def recent(connection: Connection, account: int, source: str | None, limit: int) -> list[Batch]:
+    """The latest batches of this account (and source), newest first, without those that were purged."""
+    return [Batch.of(row) for row in await connection.fetch(_RECENT, account, source, limit)]
+
+
+async def change_metadata(connection: Connection, key: int, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    """Put what `change` makes of a batch's metadata in its place; two changes at once both count. Raises what it raises."""
+    async with connection.transaction():
+        await connection.execute(_SET_METADATA, key, change(await connection.fetchval(_LOCK_METADATA, key)))
 
 
 async def versions(connection: Connection, keys: Collection[int]) -> dict[int, tuple[str, BatchState]]:

@@ -9,15 +9,15 @@ from typing import Any
 
 import asyncpg
 
-from thresher.domain import ids, url
+from thresher.domain import ids, source, url
 from thresher.domain.states import BatchState
 from thresher.storage import progress, shards
 from thresher.storage.batches import BY_ID, Batch, Face
 from thresher.storage.database import Connection
 
 _INSERT = """
-INSERT INTO batch (public_id, account_id, face, options, metadata, webhook, deadline_at)
-VALUES ($1, $2, $3, $4, $5, $6, now() + $7 * interval '1 second')
+INSERT INTO batch (public_id, account_id, face, options, metadata, webhook, source, deadline_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, now() + $8 * interval '1 second')
 RETURNING id
 """
 
@@ -79,6 +79,7 @@ class NewBatch:
     metadata: dict[str, str]
     webhook: str | None = None
     open: bool = False
+    source: str = source.DEFAULT
 
 
 class NotOpen(Exception):
@@ -118,7 +119,15 @@ async def create(connection: Connection, new: NewBatch) -> Batch:
     async with connection.transaction():
         state = BatchState.OPEN if new.open else BatchState.RUNNING
         key: int = await connection.fetchval(
-            _INSERT, ids.batch_id(), new.account, new.face, new.options, new.metadata, new.webhook, new.lifetime
+            _INSERT,
+            ids.batch_id(),
+            new.account,
+            new.face,
+            new.options,
+            new.metadata,
+            new.webhook,
+            new.source,
+            new.lifetime,
         )
         await connection.execute(_INSERT_PROGRESS, key, new.account, state)
         await connection.execute(_RESERVE, new.account, key)

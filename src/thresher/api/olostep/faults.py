@@ -17,6 +17,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._errors: list[dict[str, Any]] = []
+        self.metadata: dict[str, str] = {}  # of the request; a refusal gives it back
 
     def add(self, loc: tuple[str | int, ...], message: str, kind: str = "value_error") -> None:
         """Note a fault at `loc`, a path such as ("items", 3, "url"). Raises EnoughFaults at the limit."""
@@ -45,7 +46,8 @@ class Faults:
         if others:
             more = "at least " if len(self._errors) >= MOST else ""
             detail += f" (and {more}{others} more; see errors)"
-        raise Problem(ProblemCode.VALIDATION_ERROR, detail, errors=self._errors)
+        members = {"metadata": self.metadata}
+        raise Problem(ProblemCode.VALIDATION_ERROR, detail, errors=self._errors, members=members)
 
 
 def path(loc: Sequence[str | int]) -> str:

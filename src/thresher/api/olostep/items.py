@@ -17,7 +17,7 @@ MAX_LINE = 2**20  # bytes
 
 
 def read_items(request: dict[str, Any], settings: Settings, faults: Faults) -> list[NewItem]:
-    """The items, from `items` or from the alias `urls`. Faults are added; the result counts only if there are none."""
+    """The items, from `items` or from an alias of it. Faults are added; the result counts only if there are none."""
     entries = _entries(request, settings, faults)
     reader = _Reader(settings, faults, "items")
     return [item for index, entry in enumerate(entries) if (item := reader.read(index, entry)) is not None]
@@ -30,8 +30,15 @@ def read_lines(lines: Iterable[tuple[int, bytes]], settings: Settings, faults: F
 
 
 def items_name(request: dict[str, Any]) -> str:
-    """Where a request has its items: in `items`, or else in `urls` as strings."""
-    return "urls" if request.get("items") is None and request.get("urls") is not None else "items"
+    """Where a request has its items: in `items`, in `batch_array`, as it was called once, or as strings in `urls`."""
+    return next((name for name in ("items", "batch_array", "urls") if request.get(name) is not None), "items")
+
+
+def wait_fault(value: object) -> str | None:
+    """Why a `wait_before_scraping` is none; None if it is one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        return "must be a number of milliseconds, 0 or more"
+    return None
 
 
 def _entries(request: dict[str, Any], settings: Settings, faults: Faults) -> list[Any]:
@@ -79,6 +86,9 @@ class _Reader:
             self._faults.add((self._place, index), "must be an object with a url")
             return None
         pairs = self._metadata(index, entry.get("metadata"))
+        wait = entry.get("wait_before_scraping")
+        if wait is not None and (fault := wait_fault(wait)):
+            self._faults.add((self._place, index, "wait_before_scraping"), fault)
         ref: Any = entry.get("url")
         parsed = self._url(index, ref)
         custom_id = self._custom_id(index, entry.get("custom_id"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import orjson
 from starlette.datastructures import QueryParams
 
+from thresher.domain import source
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import ItemState
 from thresher.settings import Settings
@@ -111,6 +112,14 @@ def read_wait(query: QueryParams) -> float:
 def read_recent_limit(query: QueryParams) -> int:
     """How many batches to list. Raises Problem(validation_error)."""
     return min(_integer(query, "limit", _RECENT, least=1), _RECENT_MOST)
+
+
+def read_source(query: QueryParams) -> str | None:
+    """Whose batches to list, None for everybody's. Raises Problem(validation_error)."""
+    text = query.get("source") or None
+    if text is not None and not source.is_source(text):
+        raise _refused("source", f"source {source.RULE}")
+    return text
 
 
 def read_formats(query: QueryParams) -> frozenset[str]:

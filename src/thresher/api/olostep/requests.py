@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 
 from thresher.api.olostep.faults import Faults, kind_of
-from thresher.api.olostep.items import items_name, read_items
+from thresher.api.olostep.items import items_name, read_items, wait_fault
 from thresher.api.olostep.link_options import read_links_on_page
 from thresher.api.olostep.urls import read_url
-from thresher.domain import country, metadata
+from thresher.domain import country, metadata, source
 from thresher.domain.choices import OnBlocked, RobotsMode
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.url import InvalidUrl
@@ -42,6 +42,7 @@ class CreateBatch:
     webhook: str | None
     lifetime: float
     open: bool
+    source: str
 
 
 def read_create(body: bytes, settings: Settings) -> CreateBatch:
@@ -49,13 +50,14 @@ def read_create(body: bytes, settings: Settings) -> CreateBatch:
     _not_too_many_values(body, max(settings.max_items, 1000) * MAX_NESTED_PER_ITEM)
     request = read_object(body)
     with Faults() as faults:
+        pairs = faults.metadata = _metadata(request, faults)
         is_open = _open(request, faults)
         items = _items(request, settings, faults, may_be_none=is_open)
         options = _options(request, faults)
         lifetime = _timeout(request, settings, faults)
         webhook = _webhook(request, settings, faults)
-        pairs = _metadata(request, faults)
-    return CreateBatch(items, options, pairs, webhook, lifetime, is_open)
+        maker = _source(request, faults)
+    return CreateBatch(items, options, pairs, webhook, lifetime, is_open, maker)
 
 
 def read_append(body: bytes, settings: Settings) -> list[NewItem]:
@@ -63,6 +65,19 @@ def read_append(body: bytes, settings: Settings) -> list[NewItem]:
     _not_too_many_values(body, max(settings.max_items, 1000) * MAX_NESTED_PER_ITEM)
     with Faults() as faults:
         return read_items(read_object(body), settings, faults)
+
+
+def read_changes(body: bytes, settings: Settings) -> Any:
+    """Parse and check what is to be changed of a batch: its metadata, for `metadata.merged`.
+
+    Raises Problem: invalid_metadata if there is none or something beside it, validation_error.
+    """
+    _not_too_many_values(body, MAX_NESTED_PER_ITEM)
+    request = read_object(body)
+    if set(request) != {"metadata"}:
+        raise Problem(ProblemCode.INVALID_METADATA, "No metadata field provided. Only metadata can be updated.")
+    metadata.merged({}, request["metadata"], "metadata")
+    return request["metadata"]
 
 
 def _open(request: dict[str, Any], faults: Faults) -> bool:
@@ -128,7 +143,7 @@ def _refused(detail: str, kind: str) -> Problem:
 def _options(request: dict[str, Any], faults: Faults) -> dict[str, Any]:
     options = {name: request[name] for name in KEPT_OPTIONS if request.get(name) is not None}
     for name, value in options.items():
-        if fault := _beyond_reason(value):
+        if fault := _beyond_reason(value) or _of_another_kind(name, value):
             faults.add((name,), fault)
     if (links := read_links_on_page(request, faults)) is not None:
         options["links_on_page"] = links.to_json()
@@ -190,12 +205,36 @@ def _webhook(request: dict[str, Any], settings: Settings, faults: Faults) -> str
     return value
 
 
+def _source(request: dict[str, Any], faults: Faults) -> str:
+    value = request.get("source")
+    if value is None:
+        return source.DEFAULT
+    if not isinstance(value, str):
+        faults.add(("source",), f"must be a string, not {kind_of(value)}")
+    elif not source.is_source(value):
+        faults.add(("source",), source.RULE)
+    else:
+        return value
+    return source.DEFAULT
+
+
 def _metadata(request: dict[str, Any], faults: Faults) -> dict[str, str]:
     try:
         return metadata.clean(request.get("metadata"), "metadata")
     except Problem as problem:
         faults.add_problem(("metadata",), problem)
         return {}
+
+
+def _of_another_kind(name: str, value: object) -> str | None:
+    """Why an option is not what clients send under its name."""
+    if name == "wait_before_scraping":
+        return wait_fault(value)
+    if name == "formats" and not (
+        isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+    ):
+        return "must be an array of strings"
+    return None
 
 
 def _beyond_reason(value: object) -> str | None:

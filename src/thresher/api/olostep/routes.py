@@ -11,11 +11,11 @@ from thresher.api.auth import Reader, Writer
 from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import content, queries, schemas, views
 from thresher.api.olostep.lookup import find_batch, find_even_purged, refuse_purged
-from thresher.api.olostep.requests import CreateBatch, read_create
+from thresher.api.olostep.requests import CreateBatch, read_changes, read_create
 from thresher.api.openapi import INTEGER, PROBLEMS, json_body
 from thresher.api.reply import json_bytes, json_reply
 from thresher.api.state import State, state_of
-from thresher.domain import ids
+from thresher.domain import ids, metadata
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import BatchState, ItemState, Outcome
 from thresher.storage import batches, items, purge, submit
@@ -44,7 +44,12 @@ async def create_batch(request: Request, caller: Writer, key: IdempotencyKey = N
         return await state.parse(read_create, await request.body())
 
     async def write(connection: Connection, wanted: CreateBatch) -> Response:
-        return json_reply(views.batch_view(await submit.create(connection, _new_batch(caller, wanted, state))))
+        try:
+            batch = await submit.create(connection, _new_batch(caller, wanted, state))
+        except Problem as problem:
+            problem.members["metadata"] = wanted.metadata
+            raise
+        return json_reply(views.batch_view(batch))
 
     return await once(request, caller, key, read, write)
 
@@ -54,12 +59,29 @@ async def recent_batches(
     request: Request,
     caller: Reader,
     limit: Annotated[str | None, Query(description="50 when absent, 100 at most."), INTEGER] = None,
-    source: Annotated[str | None, Query(description="Taken, and ignored.")] = None,
+    source: Annotated[str | None, Query(description="Only those that this source made.")] = None,
 ) -> Response:
-    most = queries.read_recent_limit(request.query_params)
+    maker, most = queries.read_source(request.query_params), queries.read_recent_limit(request.query_params)
     async with state_of(request).connection() as connection:
-        found = await batches.recent(connection, caller.id, most)
+        found = await batches.recent(connection, caller.id, maker, most)
     return json_reply({"object": "list", "data": [views.batch_view(batch) for batch in found]})
+
+
+@router.patch(
+    "/batches/{batch_id}",
+    response_model=schemas.Batch,
+    openapi_extra=json_body(schemas.ChangeBatch),
+    summary="Change a batch's metadata",
+)
+async def change_batch(request: Request, caller: Writer, batch_id: str) -> Response:
+    """Keys are added and overwritten, and deleted by null or ""; the others stay. Also of a batch that is done."""
+    state = state_of(request)
+    changes = await state.parse(read_changes, await request.body())
+    async with state.connection() as connection:
+        batch = await find_batch(connection, caller, batch_id)
+        await batches.change_metadata(connection, batch.id, lambda old: metadata.merged(old, changes, "metadata"))
+        batch = await find_batch(connection, caller, batch_id)
+    return json_reply(views.batch_view(batch))
 
 
 @router.post("/batches/{batch_id}/cancel", response_model=schemas.Batch, summary="End a batch before it is done")
@@ -118,6 +140,7 @@ def _new_batch(caller: Account, wanted: CreateBatch, state: State) -> NewBatch:
         metadata=wanted.metadata,
         webhook=wanted.webhook,
         open=wanted.open,
+        source=wanted.source,
     )
 
 

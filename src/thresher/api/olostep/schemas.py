@@ -47,8 +47,18 @@ class CreateBatch(_Schema):
     metadata: Metadata | None = None
     webhook: str | None = Field(None, description="An http or https URL.")
     formats: list[str] | None = None
+    wait_before_scraping: float | None = Field(None, ge=0, description="Milliseconds. Recorded; it changes nothing.")
+    source: str = Field("api", min_length=1, max_length=40, description="Who makes the batch, for the list of batches.")
     robots: Literal["obey", "report", "ignore"] | None = Field(None, description="Absent: obey.")
     on_blocked: Literal["fail", "keep"] | None = Field(None, description="Absent: fail.")
+
+
+class ChangeBatch(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    metadata: dict[str, str | float | bool | None] | Literal[""] | None = Field(
+        description='Merged into what there is: null or "" deletes a key, and null or "" alone all of them.'
+    )
 
 
 class Append(_Schema):
@@ -77,6 +87,7 @@ class Batch(_Schema):
     batch_parser: str
     start_date: str
     metadata: Metadata
+    source: str
     credits_consumed: int | None
     cost_usd: float | None
     state: Literal["open", "running", "stopping", "done"]

@@ -38,6 +38,7 @@ def batch_view(batch: Batch) -> dict[str, Any]:
         "batch_parser": NO_PARSER,
         "start_date": batch.created_at.date().isoformat(),
         "metadata": batch.metadata,
+        "source": batch.source,
         "credits_consumed": batch.billed if done else None,
         "cost_usd": None,
         "state": batch.state,

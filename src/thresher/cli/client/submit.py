@@ -46,7 +46,9 @@ async def submit(remote: Remote, given: Input, course: Course, display: Display)
 
 
 async def _submit_new(remote: Remote, given: Input, items: Iterator[Entry], course: Course, display: Display) -> None:
-    course.batch_id = (await remote.call("POST", "/v1/batches", data={**given.fields, "open": True}))["id"]
+    course.batch_id = (await remote.call("POST", "/v1/batches", data={**given.fields, "open": True, "source": "cli"}))[
+        "id"
+    ]
     try:
         await _fill(remote, given, items, course, display, skip=0)
     except CommandError as error:

@@ -16,7 +16,8 @@ CREATE INDEX ledger_spent ON ledger (account_id) INCLUDE (kind, amount) WHERE ki
 ALTER TABLE batch ADD COLUMN price int NOT NULL DEFAULT 1 CHECK (price >= 0),
     ADD COLUMN source text NOT NULL DEFAULT 'api';
 
-CREATE INDEX batch_source ON batch (account_id, source, id DESC);
+-- For the list of the latest ones, which need not walk over those that are only tombstones.
+CREATE INDEX batch_progress_listed ON batch_progress (account_id, batch_id DESC) WHERE purged_at IS NULL;
 
 -- The answer to a POST with an Idempotency-Key, written in the transaction of what it did.
 CREATE TABLE idempotency (
