@@ -95,12 +95,15 @@ async def test_a_command_stopped_while_it_writes_writes_everything_the_next_time
 
 async def test_answers_that_break_off_lose_and_double_nothing(cli: Cli, server: Served) -> None:
     given = urls(40)
-    cuts = {"/items": 0, "/start": 10, "/export": 20_000}
+    cuts = {"POST /v1/batches HTTP": 0, "/items": 0, "/start": 10, "/export": 20_000}
     async with CuttingProxy(server.url, cuts) as proxy:
-        ended = await cli.run("batch", cli.write("urls.txt", given), "-o", "out.jsonl", THRESHER_URL=proxy.url)
+        command = ("batch", cli.write("urls.txt", given), "-o", "out.jsonl", "--metadata", "test=cuts")
+        ended = await cli.run(*command, THRESHER_URL=proxy.url)
         assert proxy.cut == dict.fromkeys(cuts, 1)
     assert ended.code == 0, ended.err
     assert [row["url"] for row in rows_of(cli.folder / "out.jsonl")] == given
+    listed = (await server.http.get("/v1/batches/recent?source=cli")).json()["data"]
+    assert [batch["metadata"] for batch in listed].count({"test": "cuts"}) == 1
 
 
 async def test_a_stream_that_breaks_off_goes_on_where_it_was(cli: Cli, server: Served) -> None:

@@ -79,14 +79,17 @@ class Remote:
         *,
         data: Json | bytes | None = None,
         params: Mapping[str, Any] | None = None,
+        key: str | None = None,
     ) -> Json:
         """A request and its answer's object; `data` as JSON, or as NDJSON if it is bytes.
 
-        Repeated while the server is away, so it must be one that may be repeated. Raises Refused and Away.
+        Repeated while the server is away, so it must be one that may be repeated, by an idempotency `key` if not by
+        itself. Raises Refused and Away.
         """
         body = data if data is None or isinstance(data, bytes) else orjson.dumps(data)
         kind = "application/x-ndjson" if isinstance(data, bytes) else "application/json"
         headers = {"Content-Type": kind} if body is not None else {}
+        headers |= {"Idempotency-Key": key} if key is not None else {}
         while True:
             try:
                 async with self._request(method, path, data=body, params=params, headers=headers) as answer:
@@ -130,7 +133,10 @@ class Remote:
             if answer.status == 401 and await self._found_anew():
                 raise aiohttp.ClientConnectionError("it has started anew")
             if answer.status >= 300:
-                raise Refused(self._object(await answer.read(), answer.status))
+                refused = Refused(self._object(await answer.read(), answer.status))
+                if refused.kind == "idempotency_key_in_progress":  # its answer was lost before there was one
+                    raise aiohttp.ClientConnectionError("it is at the request already")
+                raise refused
             yield answer
 
     @asynccontextmanager

@@ -1,6 +1,7 @@
 """Input to a started batch: made open, filled, started; or gone on with."""
 
 import contextlib
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -46,9 +47,8 @@ async def submit(remote: Remote, given: Input, course: Course, display: Display)
 
 
 async def _submit_new(remote: Remote, given: Input, items: Iterator[Entry], course: Course, display: Display) -> None:
-    course.batch_id = (await remote.call("POST", "/v1/batches", data={**given.fields, "open": True, "source": "cli"}))[
-        "id"
-    ]
+    fields = {**given.fields, "open": True, "source": "cli"}
+    course.batch_id = (await remote.call("POST", "/v1/batches", data=fields, key=secrets.token_hex(16)))["id"]
     try:
         await _fill(remote, given, items, course, display, skip=0)
     except CommandError as error:
