@@ -22,6 +22,8 @@ StrList = Annotated[tuple[str, ...], NoDecode]
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 
+DEFAULT_POOL = "default"  # of proxies; every other pool has the name of a country
+
 
 def default_data_dir() -> Path:
     """Where data lives unless told otherwise: /var/lib/thresher for root, the user's own data folder for others."""
@@ -168,11 +170,11 @@ class Settings(BaseSettings):
     proxies: Annotated[dict[str, ProxyPool], NoDecode] = Field(
         default_factory=dict,
         repr=False,
-        description='Proxies that pages are fetched through, in pools by name; used is the pool `default`. As JSON: `{"default": {"url": "http://user:password@host:3128"}}`; as tables in TOML (`[proxies.default]`). `url` may be a list, used in turn. `proxy_dns = true` leaves names to the proxy, and with them the protection of what it can reach. See security.md.',
+        description='Proxies that pages are fetched through, in pools: `default`, and by ISO 3166-1 alpha-2 code those for batches with that `country`. As JSON: `{"default": {"url": "http://user:password@host:3128"}, "DE": {...}}`; as tables in TOML (`[proxies.default]`). `url` may be a list, used in turn. `proxy_dns = true` leaves names to the proxy, and with them the protection of what it can reach. See security.md.',
     )
     country_strict: bool = Field(
         False,
-        description="Whether a `country` for which there is no proxy pool is refused. If not, such a batch is fetched directly, and its items say so.",
+        description="Whether a `country` for which there is no proxy pool is refused. If not, the pages of such a batch are fetched like those of any other, and its items say so.",
     )
     extra_ca: Path | None = Field(
         None, description="PEM file of certificate authorities to trust besides the system's."
@@ -287,6 +289,14 @@ class Settings(BaseSettings):
             return json.loads(value)
         except ValueError:
             raise ValueError("must be a JSON object, as the text is not valid JSON") from None
+
+    @field_validator("proxies")
+    @classmethod
+    def _canonical_names(cls, value: dict[str, ProxyPool]) -> dict[str, ProxyPool]:
+        named = {name if name == DEFAULT_POOL else name.upper(): pool for name, pool in value.items()}
+        if len(named) < len(value):
+            raise ValueError("two pools have names that differ in nothing but case")
+        return named
 
     @field_validator("user_agent")
     @classmethod

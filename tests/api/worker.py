@@ -1,8 +1,9 @@
 """Plays the worker: claims shards and settles their items through the storage, with real frames in a real store."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from thresher.convert.convert import convert
 from thresher.convert.document import Source
@@ -26,10 +27,11 @@ def all_good(item: ShardItem) -> FailureCode | None:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One worker on the test's database and store."""
+    """One worker on the test's database and store. `attempts` is what every item that it settles keeps."""
 
     pool: Pool
     blobs: Blobs
+    attempts: list[dict[str, Any]] = field(default_factory=list)
 
     async def claim(self) -> Claim | None:
         """The next shard that the queue would serve, of any batch."""
@@ -43,10 +45,12 @@ class Worker:
         for item in some:
             failure = fate(item)
             if failure is not None:
-                done.append(Settled(item.ord, ItemState.FAILED, [], failure, "told by the test", 503))
+                done.append(Settled(item.ord, ItemState.FAILED, self.attempts, failure, "told by the test", 503))
                 continue
             frame = page_frame(item.ref, item.custom_id)
-            done.append(Settled(item.ord, ItemState.COMPLETED, [], None, None, 200, 1, (len(data), len(frame))))
+            done.append(
+                Settled(item.ord, ItemState.COMPLETED, self.attempts, None, None, 200, 1, (len(data), len(frame)))
+            )
             data += frame
         pack = Pack(pack_key(claim.batch_public_id), len(data)) if data else None
         if pack:

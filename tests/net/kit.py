@@ -38,10 +38,10 @@ class MakeContext(Protocol):
     def __call__(self, issued: trustme.LeafCert) -> ssl.SSLContext: ...
 
 
-async def failure(fetcher: Fetcher, url: str, timeout: float = 5.0) -> FetchFailed:
+async def failure(fetcher: Fetcher, url: str, timeout: float = 5.0, country: str | None = None) -> FetchFailed:
     """Fetch what must fail, and return the failure."""
     with pytest.raises(FetchFailed) as caught:
-        await fetcher.fetch(parse(url), timeout=timeout)
+        await fetcher.fetch(parse(url), timeout=timeout, country=country)
     return caught.value
 
 

@@ -15,7 +15,7 @@ from thresher.domain.failure import FailureCode
 from thresher.domain.url import parse
 from thresher.net.dial import Dial
 from thresher.net.fetch import Fetcher
-from thresher.net.proxies import Pool
+from thresher.net.proxies import Pool, pools
 from thresher.settings import ProxyPool, Settings
 
 PUBLIC = "93.184.216.34"
@@ -27,8 +27,10 @@ async def proxy() -> AsyncIterator[ConnectProxy]:
         yield proxy
 
 
-def through(*proxies: ConnectProxy, credentials: str = "", proxy_dns: bool = False) -> dict[str, Any]:
-    return {"default": {"url": [proxy.url(credentials) for proxy in proxies], "proxy_dns": proxy_dns}}
+def through(
+    *proxies: ConnectProxy, credentials: str = "", proxy_dns: bool = False, country: str = "default"
+) -> dict[str, Any]:
+    return {country: {"url": [proxy.url(credentials) for proxy in proxies], "proxy_dns": proxy_dns}}
 
 
 async def test_a_page_comes_through_the_proxy_from_the_address_that_was_vetted(
@@ -147,6 +149,31 @@ async def test_the_proxies_of_a_pool_take_turns(make_fetcher: MakeFetcher, proxy
         for number in range(4):
             await fetcher.fetch(parse(f"http://shop{number}.example/"), timeout=5)
     assert (proxy.connections, other.connections) == (2, 2)
+
+
+async def test_each_country_has_its_proxies_and_the_rest_goes_the_usual_way(
+    make_fetcher: MakeFetcher, proxy: ConnectProxy
+) -> None:
+    page = {"/": reply(b"x"), "/in": redirect("http://169.254.169.254/latest/")}
+    async with RawOrigin(page) as origin, ConnectProxy(lambda _: ("127.0.0.1", origin.port)) as usual:
+        proxy.leads = usual.leads
+        pools = {**through(usual), **through(proxy, country="DE"), "FR": {"url": "http://127.0.0.1:9"}}
+        fetcher = await make_fetcher(allow=(), lookup=Names([PUBLIC]), proxies=pools)
+        assert fetcher.countries == {"DE", "FR"}
+        for country, asked in (("DE", (1, 0)), (None, (1, 1)), ("DE", (1, 1))):
+            await fetcher.fetch(parse("http://shop.example/"), timeout=5, country=country)
+            assert (len(proxy.asked), len(usual.asked)) == asked
+        for url in ("http://10.0.0.1/", "http://shop.example/in"):
+            assert (await failure(fetcher, url, country="DE")).failure.code is FailureCode.BLOCKED_ADDRESS
+        assert (await failure(fetcher, "http://shop.example/", country="FR")).failure.code is FailureCode.PROXY_FAILED
+    assert (proxy.asked, usual.asked) == ([f"{PUBLIC}:80"], [f"{PUBLIC}:80"])
+
+
+def test_a_pool_of_no_country_is_refused_by_its_name() -> None:
+    pool = ProxyPool.model_validate({"url": "http://a.example:3128"})
+    for name in ("UK", "RANDOM", "GERMANY", ""):
+        with pytest.raises(ValueError, match=f"pool '{name}' is neither 'default' nor an ISO 3166-1"):
+            pools({"default": pool, "GB": pool, name: pool})
 
 
 async def test_credentials_are_sent_to_the_proxy_and_shown_to_nobody(
@@ -269,18 +296,20 @@ async def test_a_routed_host_is_asked_for_where_it_was_routed_to(
 
 
 async def test_with_a_pool_no_socket_is_made_past_the_proxy(proxy: ConnectProxy) -> None:
-    pools = {name: ProxyPool.model_validate(pool) for name, pool in through(proxy).items()}
+    pools = {name: ProxyPool.model_validate(pool) for name, pool in through(proxy, country="DE").items()}
     dial = Dial(allow=("127.0.0.1",), connect_to=(), extra_ca=None, connect_timeout=1, limit=1, proxies=pools)
     async with (
         RawOrigin({"/": reply(b"direct")}) as origin,
-        dial.session() as session,
-        dial.session(pool="de") as direct,
+        dial.session(country="DE") as session,
+        dial.session() as direct,
     ):
         make_socket = session.connector._socket_factory  # type: ignore[union-attr]
         with pytest.raises(OSError, match="not one that may be dialled"):
             make_socket((2, 1, 6, "", ("127.0.0.1", origin.port)))
-        async with direct.get(origin.url()) as response:  # a pool that there is not
+        async with direct.get(origin.url()) as response:  # there are no default proxies
             assert await response.read() == b"direct"
+        with pytest.raises(KeyError):
+            dial.session(country="FR")  # not past the proxies of a country, whoever asks for one that has none
     dial.close()
     assert proxy.connections == 0
 

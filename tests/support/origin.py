@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Page {token}</title></head>
 <body><nav><a href="/">Home</a></nav><main><h1>Page {token}</h1><p>The token is <b>{token}</b>.</p>
@@ -33,6 +34,7 @@ class Origin:
         self.crowd: dict[str, list[int]] = {}  # how many were under way with each that came, by host
         self.times: dict[str, list[float]] = {}  # when each came, by host
         self.arrived = asyncio.Condition()
+        self.languages: dict[str, str] = {}  # what came as Accept-Language, by path; robots.txt too
         self.robots: dict[str, str] = {}
         self.robots_busy: dict[str, str] = {}  # hosts that answer 429 to robots.txt, with this Retry-After
         self._failed: Counter[str] = Counter()
@@ -40,7 +42,7 @@ class Origin:
         self.port = 0
 
     async def __aenter__(self) -> Self:
-        app = web.Application()
+        app = web.Application(middlewares=[self._hear])
         app.router.add_get("/robots.txt", self._robots_txt)
         app.router.add_get("/{kind}/{rest:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
@@ -66,6 +68,12 @@ class Origin:
         """Until so many requests have arrived."""
         async with self.arrived:
             await self.arrived.wait_for(lambda: len(self.asked) >= requests)
+
+    @web.middleware
+    async def _hear(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if language := request.headers.get("Accept-Language"):
+            self.languages[request.path] = language
+        return await handler(request)
 
     async def _robots_txt(self, request: web.Request) -> web.Response:
         if request.host in self.robots_busy:

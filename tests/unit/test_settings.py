@@ -69,8 +69,8 @@ def test_proxies_are_json_in_the_environment_and_tables_in_the_file(
     assert Settings().proxies["default"].url[0].get_secret_value() == "http://file.example:3128"
     monkeypatch.setenv("THRESHER_PROXIES", POOL)
     proxies = Settings().proxies
-    assert [len(proxies[name].url) for name in ("default", "de")] == [1, 2]
-    assert [proxies[name].proxy_dns for name in ("default", "de")] == [False, True]
+    assert [len(proxies[name].url) for name in ("default", "DE")] == [1, 2]
+    assert [proxies[name].proxy_dns for name in ("default", "DE")] == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,7 @@ def test_proxies_are_json_in_the_environment_and_tables_in_the_file(
         POOL.replace('"http://u:s3cret@a.example:3128"', "[]"),
         POOL.replace("true", '"s3cret"'),
         f"[{POOL}]",
+        POOL.replace("default", "De"),
     ],
 )
 def test_wrong_proxies_are_refused_without_their_credentials(

@@ -20,6 +20,11 @@ def test_an_item_goes_on_where_its_last_move_led_whatever_came_since():
     assert here.redirects == ("http://a.example/x", "http://a.example/y", "http://b.example/")
 
 
+def test_an_item_goes_on_from_the_country_that_it_had_last():
+    attempts = [{"code": "timeout", "country": "FR"}, {"code": "timeout", "country": "DE"}, {"code": "cancelled"}]
+    assert [way("http://a.example/", attempts[:n]).country for n in range(4)] == [None, "FR", "DE", "DE"]
+
+
 def test_an_item_that_was_only_sent_somewhere_is_not_begun_there():
     move = {"code": "moved", "to": "http://b.example/", "redirects": ["http://a.example/x"]}
     assert [begun_here(past) for past in ([], [move], [{"code": "timeout"}], [move, {"code": "timeout"}])] == [

@@ -1,4 +1,4 @@
-"""What a batch may choose about sites that do not want a fetch, and what is the case when it does not.
+"""What a batch may choose about how its pages are fetched and judged, and what is the case when it does not.
 
 The words are those of the request, of the batch's options in the database, and of the command line.
 """
@@ -26,10 +26,11 @@ class OnBlocked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The choices of one batch."""
+    """The choices of one batch. `country` is a code or RANDOM, in upper case."""
 
     robots: RobotsMode = RobotsMode.OBEY
     on_blocked: OnBlocked = OnBlocked.FAIL
+    country: str | None = None
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
@@ -37,4 +38,5 @@ class Choices:
         return cls(
             RobotsMode(options.get("robots", RobotsMode.OBEY)),
             OnBlocked(options.get("on_blocked", OnBlocked.FAIL)),
+            options.get("country"),
         )

@@ -1,4 +1,7 @@
-"""Country codes: ISO 3166-1 alpha-2, the officially assigned ones, and RANDOM for "any"."""
+"""Country codes: ISO 3166-1 alpha-2, the officially assigned ones, and RANDOM for "any"; and which one an item gets."""
+
+import random
+from collections.abc import Collection, Iterable
 
 RANDOM = "RANDOM"
 
@@ -21,3 +24,20 @@ def canonical(text: str) -> str | None:
         return None
     code = text.strip().upper()
     return code if code in COUNTRIES or code == RANDOM else None
+
+
+def served(pools: Iterable[str]) -> frozenset[str]:
+    """The countries among the names of proxy pools."""
+    return COUNTRIES.intersection(pools)
+
+
+def pick(wanted: str | None, there: Collection[str], before: str | None = None) -> str | None:
+    """Which of the countries that are `there` an item of a batch is asked for from; None: from where every other item is.
+
+    `wanted` is what the batch says. For RANDOM it is any of them; the one that the item had `before`, if it is still there.
+    """
+    if wanted != RANDOM:
+        return wanted if wanted in there else None
+    if before in there:
+        return before
+    return random.choice(sorted(there)) if there else None

@@ -1,4 +1,4 @@
-"""How far redirects have led an item, read from the records of its attempts.
+"""How an item goes on: how far redirects have led it, and from which country, read from the records of its attempts.
 
 A redirect to another host ends an attempt: its record has the code `moved`, the URLs that were left behind, and where to
 go on. Knows nothing of how a redirect is followed, nor of who keeps the records.
@@ -19,18 +19,24 @@ _NO_FAILURE = frozenset({MOVED, FailureCode.CANCELLED})
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where an item's next attempt begins, and the URLs that it was redirected from, oldest first."""
+    """Where an item's next attempt begins, and the URLs that it was redirected from, oldest first.
+
+    `country`: that of the proxies which the latest attempt went through, if it had them for its country.
+    """
 
     url: url.Url
     redirects: tuple[str, ...] = ()
+    country: str | None = None
 
 
 def way(ref: str, attempts: Sequence[dict[str, Any]]) -> Way:
     """The way of an item with this reference. Raises InvalidUrl for a reference that is none."""
     moves = [record for record in attempts if record.get("code") == MOVED]
-    if not moves:
-        return Way(url.parse(ref))
-    return Way(url.parse(moves[-1]["to"]), tuple(left for record in moves for left in record["redirects"]))
+    here = url.parse(moves[-1]["to"] if moves else ref)
+    countries = [record["country"] for record in attempts if "country" in record]
+    return Way(
+        here, tuple(left for record in moves for left in record["redirects"]), countries[-1] if countries else None
+    )
 
 
 def begun_here(attempts: Sequence[dict[str, Any]]) -> bool:

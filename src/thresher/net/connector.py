@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
 DNS_TTL = 60  # seconds; short, as the answer's own TTL is not known
-DNS_ENTRIES = 10_000
+DNS_ENTRIES = 10_000  # that a process keeps
 KEEPALIVE = 15.0  # seconds; most servers close idle connections after 5 to 75
-IDLE_HOSTS = 256  # hosts to which idle connections are kept; without a bound, a walk over many hosts uses up the files
+IDLE_HOSTS = (
+    256  # hosts to which a process keeps idle connections; without a bound, a walk over many hosts uses up the files
+)
 
 
 @dataclass(slots=True)
@@ -58,21 +60,32 @@ passage: ContextVar[Passage] = ContextVar("passage")
 
 
 class GuardedConnector(TCPConnector):
-    """See the module. Made by Dial alone. `proxies`: the pool that every connection goes through."""
+    """See the module. Made by Dial alone. `proxies`: the pool that every connection goes through. `sessions`: how many share
+    what a process may keep.
+    """
 
     def __init__(
-        self, guard: Guard, routes: Routes, lookup: Lookup, *, ssl: SSLContext, limit: int, proxies: Pool | None = None
+        self,
+        guard: Guard,
+        routes: Routes,
+        lookup: Lookup,
+        *,
+        ssl: SSLContext,
+        limit: int,
+        proxies: Pool | None = None,
+        sessions: int = 1,
     ) -> None:
         super().__init__(
             resolver=VettedResolver(guard, lookup),
             ttl_dns_cache=DNS_TTL,
-            dns_cache_max_size=DNS_ENTRIES,
+            dns_cache_max_size=_share(DNS_ENTRIES, sessions),
             keepalive_timeout=KEEPALIVE,
             ssl=ssl,
             limit=limit,
             socket_factory=self._socket,
         )
         self._guard, self._routes, self._lookup, self._proxies = guard, routes, lookup, proxies
+        self._idle_hosts = _share(IDLE_HOSTS, sessions)
         # Of connections through a proxy: whose peer is the proxy, not the server.
         self._families: WeakKeyDictionary[ResponseHandler, int | None] = WeakKeyDictionary()
         self._factory = partial(_receiver, loop=self._loop)
@@ -172,7 +185,7 @@ class GuardedConnector(TCPConnector):
     def _release(self, key: "ConnectionKey", protocol: ResponseHandler, *, should_close: bool = False) -> None:
         super()._release(key, protocol, should_close=should_close)
         # A key leaves the pool with its last connection and comes back behind the others: the first is the longest idle.
-        while len(self._conns) > IDLE_HOSTS:
+        while len(self._conns) > self._idle_hosts:
             for idle, _ in self._conns.pop(next(iter(self._conns))):
                 idle.close()
 
@@ -185,6 +198,11 @@ class GuardedConnector(TCPConnector):
         host = way.host if way else str(sockaddr[0])
         self._guard.check([address] if address else [], host, int(sockaddr[1]))
         return socket.socket(family, kind, proto)
+
+
+def _share(total: int, sessions: int) -> int:
+    """What one of so many sessions may keep: enough for the shards in hand in any case."""
+    return min(total, max(total // sessions, 16))
 
 
 def _receiver(loop: asyncio.AbstractEventLoop) -> ResponseHandler:

@@ -12,12 +12,13 @@ from typing import Literal, Self
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 
+from thresher.domain import country
 from thresher.net.connector import GuardedConnector
 from thresher.net.guard import Guard
 from thresher.net.lookup import Lookup, SystemLookup
-from thresher.net.proxies import DEFAULT, pools
+from thresher.net.proxies import pools
 from thresher.net.routes import Routes
-from thresher.settings import ProxyPool, Settings
+from thresher.settings import DEFAULT_POOL, ProxyPool, Settings
 
 # A response's header lines: real pages send cookies and policies beyond aiohttp's 8 KiB; past this it is an attack.
 MAX_HEADER_LINE = 64 * 1024
@@ -31,7 +32,7 @@ class Dial:
     `allow`: networks, addresses and host names that may be reached although they are not public. `connect_to`:
     HOST:PORT=ADDRESS:PORT rules. `extra_ca`: a PEM file trusted besides the system's authorities.
     `connect_timeout`: seconds to resolve, connect and shake hands. `limit`: connections at a time in one session.
-    `nat64`: NAT64 prefixes. `proxies`: pools of proxies by name; with one named `default` nothing goes without a proxy.
+    `nat64`: NAT64 prefixes. `proxies`: pools of proxies, `default` or by country; with a default one nothing goes without a proxy.
     Raises ValueError for a malformed entry or rule, OSError or ssl.SSLError for a bad PEM file.
     """
 
@@ -72,13 +73,20 @@ class Dial:
             proxies=settings.proxies if purpose == "fetch" else {},
         )
 
-    def session(self, headers: Mapping[str, str] | None = None, pool: str = DEFAULT) -> ClientSession:
+    @property
+    def countries(self) -> frozenset[str]:
+        """The countries that there are proxies in."""
+        return country.served(self._pools)
+
+    def session(self, headers: Mapping[str, str] | None = None, country: str | None = None) -> ClientSession:
         """A new HTTP session over this dial, to be closed by the caller; `headers` are sent with every request.
 
-        It goes through the proxies of `pool`, if there is such a pool. The environment's proxies and .netrc are ignored.
+        It goes through the proxies of `country`, which must have some; of none, through the default ones, if there are any.
+        The environment's proxies and .netrc are ignored.
         Bodies come as they were sent (no decompression), cookies are dropped.
         Redirects are the caller's business: pass allow_redirects=False, for aiohttp parses URLs differently.
         """
+        proxies = self._pools[country] if country is not None else self._pools.get(DEFAULT_POOL)
         session = ClientSession(
             connector=GuardedConnector(
                 self._guard,
@@ -86,7 +94,8 @@ class Dial:
                 self._lookup,
                 ssl=self._ssl,
                 limit=self.limit,
-                proxies=self._pools.get(pool),
+                proxies=proxies,
+                sessions=1 + len(self.countries),
             ),
             headers=headers,
             cookie_jar=DummyCookieJar(),

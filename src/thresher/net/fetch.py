@@ -44,7 +44,10 @@ SMALL = 256 * 1024  # bytes of a body that come without a reservation: almost al
 
 
 class Fetcher:
-    """An async context manager that owns one session, and the dial it is given. Safe for concurrent fetches."""
+    """An async context manager that owns the dial it is given, and its sessions. Safe for concurrent fetches.
+
+    There is one session for each country that pages were asked for from, and one for all others: opened when first used.
+    """
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class Fetcher:
         self._max_redirects = max_redirects
         self._max_url_bytes = max_url_bytes
         self._budget = Budget(memory_bytes, max_body_bytes)
-        self._open_session: ClientSession | None = None
+        self._sessions: dict[str | None, ClientSession] | None = None  # by country
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -77,15 +80,21 @@ class Fetcher:
         )
 
     async def __aenter__(self) -> Self:
-        self._open_session = self._dial.session(self._headers)
+        self._sessions = {}
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._open_session is not None:
-            await self._open_session.close()
+        sessions, self._sessions = self._sessions or {}, None
+        for session in sessions.values():
+            await session.close()
         self._dial.close()
+
+    @property
+    def countries(self) -> frozenset[str]:
+        """The countries that pages can be asked for from."""
+        return self._dial.countries
 
     def lease(self) -> Lease:
         """Room for one body, to be given to `fetch` and held for as long as the body is."""
@@ -97,6 +106,7 @@ class Fetcher:
         *,
         timeout: float,
         headers: Mapping[str, str] = _NO_HEADERS,
+        country: str | None = None,
         vet: Vet | None = None,
         lease: Lease | None = None,
         redirects: Sequence[str] = (),
@@ -104,18 +114,19 @@ class Fetcher:
     ) -> Fetched:
         """GET `url` and what it redirects to, all within `timeout` seconds.
 
-        `headers` are sent too; Authorization and Cookie only as long as redirects stay on the first origin.
+        `headers` are sent too; Authorization and Cookie only as long as redirects stay on the first origin. `country` is
+        one of `countries`, or None for the usual way.
         `vet` is asked before a redirect is followed: False ends the fetch there, as one that `moved`; it refuses the
         redirect by raising ItemFailed. `redirects` are those that led here; they count. Of a body longer than `first`
         bytes these are taken, without a look at the rest. Raises FetchFailed when there is no whole response; an HTTP
         error status is a response. A large body waits for room in `lease`; without one, it is counted only while it comes.
         """
         attempt = Attempt(url, list(redirects))
-        own = self.lease()
+        own, session = self.lease(), self._session(country)
         try:
             with own:
                 async with asyncio.timeout(timeout) as deadline:
-                    return await self._follow(attempt, dict(headers), vet, lease or own, first)
+                    return await self._follow(session, attempt, dict(headers), vet, lease or own, first)
         except ItemFailed as failed:
             raise FetchFailed(failed, attempt) from None
         except NETWORK_ERRORS as error:
@@ -124,10 +135,16 @@ class Fetcher:
             raise FetchFailed(failure_of(error, attempt), attempt) from error
 
     async def _follow(
-        self, attempt: Attempt, headers: dict[str, str], vet: Vet | None, lease: Lease, first: int | None
+        self,
+        session: ClientSession,
+        attempt: Attempt,
+        headers: dict[str, str],
+        vet: Vet | None,
+        lease: Lease,
+        first: int | None,
     ) -> Fetched:
         while True:
-            response = await self._request(attempt, headers)
+            response = await self._request(session, attempt, headers)
             try:
                 _check(response)
                 location = response.headers.get("Location") if response.status in _REDIRECTS else None
@@ -144,13 +161,13 @@ class Fetcher:
             if vet is not None and not await vet(attempt.url):
                 return attempt.fetched(response, b"", moved=True)
 
-    async def _request(self, attempt: Attempt, headers: Mapping[str, str]) -> ClientResponse:
+    async def _request(self, session: ClientSession, attempt: Attempt, headers: Mapping[str, str]) -> ClientResponse:
         target = _wire(attempt.url)
         retried = False
         while True:
             passage.set(way := attempt.next_request())
             try:
-                response = await self._session.get(target, headers=headers, allow_redirects=False)
+                response = await session.get(target, headers=headers, allow_redirects=False)
             except ClientConnectionError:
                 # A kept connection that the server closed just as it was taken again: no failure of this request.
                 # Had something of an answer come, it would be BrokenOff.
@@ -208,11 +225,12 @@ class Fetcher:
     def _too_large(self) -> ItemFailed:
         return ItemFailed(FailureCode.TOO_LARGE, f"The body is larger than {self._max_body_bytes} bytes.")
 
-    @property
-    def _session(self) -> ClientSession:
-        if self._open_session is None:
+    def _session(self, country: str | None) -> ClientSession:
+        if self._sessions is None:
             raise RuntimeError("the fetcher is not entered")
-        return self._open_session
+        if country not in self._sessions:
+            self._sessions[country] = self._dial.session(self._headers, country)
+        return self._sessions[country]
 
 
 def _check(response: ClientResponse) -> None:

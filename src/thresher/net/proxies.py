@@ -1,4 +1,4 @@
-"""The proxies that an operator set up, in pools, each used in turn.
+"""The proxies that an operator set up, in pools, each used in turn: the usual one, and those of countries.
 
 It parses and hands out; how a tunnel through one is opened is for net/tunnel.py. Credentials are in no repr and in no
 error.
@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from thresher.domain import url
-from thresher.settings import ProxyPool
-
-DEFAULT = "default"
+from thresher.domain.country import COUNTRIES
+from thresher.settings import DEFAULT_POOL, ProxyPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,10 @@ class Pool:
 
 
 def pools(given: Mapping[str, ProxyPool]) -> dict[str, Pool]:
-    """The pools by their names. Raises ValueError as Pool does."""
+    """The pools by their names. Raises ValueError as Pool does, and for a name that is neither a country's nor the default."""
+    for name in given:
+        if name != DEFAULT_POOL and name not in COUNTRIES:
+            raise ValueError(f"the pool {name!r} is neither {DEFAULT_POOL!r} nor an ISO 3166-1 alpha-2 country code")
     return {name: Pool(name, pool) for name, pool in given.items()}
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 from thresher.convert.document import Source
 from thresher.convert.sandbox import Converter
+from thresher.domain import country
 from thresher.domain.choices import Choices
 from thresher.domain.failure import Failure, FailureCode, ItemFailed
 from thresher.domain.url import Url, parse
 from thresher.domain.way import MOVED, Way
 from thresher.net.fetch import Fetched, Fetcher, FetchFailed
+from thresher.net.language import accept_language
 from thresher.pipeline.gate import Gate, MayBegin, RobotsGate, at_once
 from thresher.pipeline.verdict import DOUBTFUL, check_content, check_error_page, check_status, parse_retry_after
 
@@ -36,7 +38,7 @@ class Tools:
 class Attempt:
     """How an attempt went. `frame` is the result, None if `failure` says why there is none, or if the item `moved`:
 
-    then it goes on at that URL, in an attempt of its own. `record` is what the item keeps of the attempt: at, code, status,
+    then it goes on at that URL, in an attempt of its own. `record` is what the item keeps of the attempt: at, code, country, status,
     bytes, family, ms by phase, detail, charset, charset_source, charset_certainty, verdict. `retry_after` is in seconds, where the server asked for a pause.
     """
 
@@ -58,7 +60,8 @@ async def attempt(
     """
     way = url if isinstance(url, Way) else Way(url)
     begun, at = time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
-    record: dict[str, Any] = {"at": at}
+    here = country.pick(choices.country, tools.fetcher.countries, way.country)
+    record: dict[str, Any] = {"at": at, "country": here}
     fetched: Fetched | None = None
     retry_after = None
     lease = tools.fetcher.lease()
@@ -68,7 +71,13 @@ async def attempt(
             raise NotNow
         left = max(timeout - (time.monotonic() - begun), 0.001)
         fetched = await tools.fetcher.fetch(
-            way.url, timeout=left, vet=gate.passes, redirects=way.redirects, lease=lease
+            way.url,
+            timeout=left,
+            headers=accept_language(here or choices.country),
+            country=here,
+            vet=gate.passes,
+            redirects=way.redirects,
+            lease=lease,
         )
         record |= _about(fetched)
         if fetched.moved:

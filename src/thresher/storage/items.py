@@ -74,7 +74,7 @@ WHERE i.batch_id = $1 AND i.ord = $2
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item as a reader sees it. `seq` is its finish number, None while its row has none: it is unsettled, or of a
+    """An item as a reader sees it. `country` is what its batch was asked for from, if it was. `seq` is its finish number, None while its row has none: it is unsettled, or of a
     stopped batch whose last rows are still to be written, and was not read in finish order.
     """
 
@@ -90,6 +90,7 @@ class Item:
     attempts: list[dict[str, Any]]
     span: tuple[int, int] | None
     pack_key: str | None = None
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _read(rows: Sequence[asyncpg.Record], batch: Batch, keys: Mapping[int, str])
     """Rows as items. What nothing settled is what the end of its batch makes of it."""
     overlay = _overlay(batch)
     return [
-        _item(row, overlay=overlay if row["state"] == ItemState.PENDING else None, key=keys.get(row["pack_id"]))
+        _item(row, batch, overlay=overlay if row["state"] == ItemState.PENDING else None, key=keys.get(row["pack_id"]))
         for row in rows
     ]
 
@@ -168,7 +169,7 @@ async def page_unsettled(connection: Connection, batch: Batch, *, processing: bo
     if batch.state is BatchState.DONE:
         return Page([], count, None)
     rows = await connection.fetch(_UNSETTLED, batch.id, max(cursor - 1, 0), processing, limit + 1)
-    found = [_item(row) for row in rows]
+    found = [_item(row, batch) for row in rows]
     return Page(found[:limit], count, found[limit].ord + 1 if len(found) > limit else None)
 
 
@@ -178,8 +179,8 @@ async def get(connection: Connection, batch: Batch, ord_: int) -> Item | None:
     if row is None:
         return None
     if row["state"] == ItemState.PENDING and batch.state is BatchState.DONE:
-        return _item(row, overlay=_overlay(batch))
-    return _item(row, key=row["key"])
+        return _item(row, batch, overlay=_overlay(batch))
+    return _item(row, batch, key=row["key"])
 
 
 def _overlay(batch: Batch) -> tuple[ItemState, FailureCode]:
@@ -199,6 +200,7 @@ def _counts(batch: Batch) -> dict[ItemState, int]:
 
 def _item(
     row: asyncpg.Record,
+    batch: Batch,
     *,
     overlay: tuple[ItemState, FailureCode] | None = None,
     key: str | None = None,
@@ -221,4 +223,5 @@ def _item(
         row["attempts"] or [],
         None if row["len"] is None else (row["off"], row["len"]),
         key,
+        batch.options.get("country"),
     )

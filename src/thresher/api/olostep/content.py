@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from thresher.api.olostep.views import error_view, verdict_of
+from thresher.api.olostep.views import country_view, error_view, verdict_of
 from thresher.convert.frame import Frame
 from thresher.domain.failure import ItemFailed
 from thresher.storage.items import Item
@@ -63,7 +63,7 @@ def _frame_of_reply(item: Item, retrieve_id: str) -> dict[str, Any]:
     }
     if verdict := verdict_of(item):
         reply["verdict"] = verdict
-    return reply
+    return reply | country_view(item)
 
 
 def _page_metadata(item: Item, header: Mapping[str, Any]) -> dict[str, Any]:

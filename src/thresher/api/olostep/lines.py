@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from thresher.api.olostep.parts import Parts
-from thresher.api.olostep.views import RetrieveId, error_view, failure_view, verdict_of
+from thresher.api.olostep.views import RetrieveId, country_view, error_view, failure_view, verdict_of
 from thresher.convert.frame import FrameError
 from thresher.domain.failure import FailureCode
 from thresher.domain.states import ItemState
@@ -46,6 +46,7 @@ class Lines:
         }
         if verdict := verdict_of(item):
             line["verdict"] = verdict
+        line |= country_view(item)
         if item.metadata:
             line["metadata"] = item.metadata
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

@@ -53,7 +53,7 @@ def read_create(body: bytes, settings: Settings) -> CreateBatch:
         pairs = faults.metadata = _metadata(request, faults)
         is_open = _open(request, faults)
         items = _items(request, settings, faults, may_be_none=is_open)
-        options = _options(request, faults)
+        options = _options(request, settings, faults)
         lifetime = _timeout(request, settings, faults)
         webhook = _webhook(request, settings, faults)
         maker = _source(request, faults)
@@ -140,14 +140,14 @@ def _refused(detail: str, kind: str) -> Problem:
     return Problem(ProblemCode.VALIDATION_ERROR, detail, errors=[{"loc": ["body"], "msg": detail, "type": kind}])
 
 
-def _options(request: dict[str, Any], faults: Faults) -> dict[str, Any]:
+def _options(request: dict[str, Any], settings: Settings, faults: Faults) -> dict[str, Any]:
     options = {name: request[name] for name in KEPT_OPTIONS if request.get(name) is not None}
     for name, value in options.items():
         if fault := _beyond_reason(value) or _of_another_kind(name, value):
             faults.add((name,), fault)
     if (links := read_links_on_page(request, faults)) is not None:
         options["links_on_page"] = links.to_json()
-    if code := _country(request, faults):
+    if code := _country(request, settings, faults):
         options["country"] = code
     for name, kind in (("robots", RobotsMode), ("on_blocked", OnBlocked)):
         if chosen := _choice(request, name, kind, faults):
@@ -167,7 +167,7 @@ def _choice(request: dict[str, Any], name: str, kind: type[StrEnum], faults: Fau
     return value
 
 
-def _country(request: dict[str, Any], faults: Faults) -> str | None:
+def _country(request: dict[str, Any], settings: Settings, faults: Faults) -> str | None:
     name = "batch_country" if request.get("country") is None else "country"
     value = request.get(name)
     if value is None or value == "":
@@ -176,6 +176,9 @@ def _country(request: dict[str, Any], faults: Faults) -> str | None:
     if code is None:
         shown = f"{value[:20]!r} is" if isinstance(value, str) else f"{kind_of(value)} is"
         faults.add((name,), f"{shown} not an ISO 3166-1 alpha-2 country code, nor RANDOM")
+    elif settings.country_strict and country.pick(code, served := country.served(settings.proxies)) is None:
+        there = f"only for {', '.join(sorted(served))}" if served else "for no country"
+        faults.add((name,), f"{code} needs a proxy pool (THRESHER_COUNTRY_STRICT); THRESHER_PROXIES has one {there}")
     return code
 
 

@@ -9,6 +9,15 @@ Metadata = Annotated[
     Field(description="At most 50 pairs; keys up to 40 characters, without square brackets, values up to 500."),
 ]
 
+_COUNTRY = Field(
+    None,
+    description="Of a batch with a country: the one whose proxies the page was asked for through; without any, the batch's own.",
+)
+_COUNTRY_APPLIED = Field(
+    None,
+    description="Whether there were such proxies. If not, the page was asked for as for a batch without a country.",
+)
+
 
 class _Schema(BaseModel):
     model_config = ConfigDict(extra="allow")
@@ -141,6 +150,8 @@ class Item(_Schema):
     http_status: int | None = None
     error: ItemError | None = None
     verdict: Verdict | None = Field(None, description="Of an answer that is not the page, failed or kept.")
+    country: str | None = _COUNTRY
+    country_applied: bool | None = _COUNTRY_APPLIED
     links_on_page: list[str] | None = Field(None, description="Of a completed item, if the batch asked for them.")
     html_content: str | None = Field(None, description="Contents are there if `formats` asks for them.")
     markdown_content: str | None = None
@@ -175,6 +186,8 @@ class Content(_Schema):
     attempts: list[dict[str, Any]] = Field(description="Every attempt at the item, oldest first.")
     error: ItemError | None = None
     verdict: Verdict | None = Field(None, description="Of an answer that is not the page, failed or kept.")
+    country: str | None = _COUNTRY
+    country_applied: bool | None = _COUNTRY_APPLIED
 
 
 class ExportLine(_Schema):
@@ -196,6 +209,8 @@ class ExportLine(_Schema):
     attempts: int
     retrieve_id: str
     verdict: Verdict | None = Field(None, description="Of an answer that is not the page, failed or kept.")
+    country: str | None = _COUNTRY
+    country_applied: bool | None = _COUNTRY_APPLIED
     metadata: Metadata | None = None
 
 

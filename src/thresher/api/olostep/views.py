@@ -126,7 +126,21 @@ def item_view(batch: int, item: Item, unsettled: str | None, retrieve_id: Retrie
         view["error"] = error
     if verdict := verdict_of(item):
         view["verdict"] = verdict
+    if unsettled is None:
+        view |= country_view(item)
     return view
+
+
+def country_view(item: Item) -> dict[str, Any]:
+    """Which country an item of a batch with one was asked for from, and whether it was at all; nothing of other batches.
+
+    A result is of the last attempt. What failed may have ended between two: without another, or broken off.
+    """
+    if item.country is None:
+        return {}
+    told = item.attempts[-1:] if item.state is ItemState.COMPLETED else item.attempts
+    through = next((attempt["country"] for attempt in reversed(told) if "country" in attempt), None)
+    return {"country": through or item.country, "country_applied": through is not None}
 
 
 def verdict_of(item: Item) -> dict[str, Any] | None:

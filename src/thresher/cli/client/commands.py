@@ -58,7 +58,8 @@ def batch(
         float | None, typer.Option(metavar="SECONDS", help="End the batch after so long, with what there is then.")
     ] = None,
     country: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Country code that is recorded with the batch.")
+        str | None,
+        typer.Option(metavar="CODE", help="Country to ask for pages from, and in whose languages; or RANDOM."),
     ] = None,
     robots: Annotated[
         RobotsMode | None, typer.Option(help="What a robots.txt that disallows a page means. Unless given: obey.")
