@@ -104,7 +104,10 @@ class Settings(BaseSettings):
 
     # -- accounts
     requests_per_minute: int = Field(
-        0, ge=0, description="Requests that one API key may make in a minute, in the whole cluster; 0: any number."
+        0,
+        ge=0,
+        le=100_000,
+        description="Requests that one API key may make in a minute, in the whole cluster; 0: any number.",
     )
     usd_per_credit: float = Field(
         0.0, ge=0, description="What one credit costs in US dollars, for the `cost_usd` of batches."

@@ -1,7 +1,7 @@
 """The API on a real database and a real store, driven in this process over ASGI."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from thresher.api.app import create_app
-from thresher.domain import ids
 from thresher.settings import Settings
-from thresher.storage import accounts
+from thresher.storage import accounts, keys
 from thresher.storage.database import Pool
 
 KEY = "thr_tests"
@@ -42,6 +42,22 @@ class Api:
         assert response.status_code == 200, response.text
         found: dict[str, Any] = response.json()
         return found
+
+
+def routes_of(app: FastAPI) -> list[APIRoute]:
+    """Every route below /v1/, whether the documentation shows it or not."""
+    found = [route for route in _walk(app) if isinstance(route, APIRoute) and route.path.startswith("/v1/")]
+    shown = {(path, method) for path, operations in app.openapi()["paths"].items() for method in operations}
+    assert {(route.path, method.lower()) for route in found for method in route.methods} >= {
+        (path, method) for path, method in shown if path.startswith("/v1/")
+    }
+    return found
+
+
+def _walk(router: Any) -> Iterator[Any]:
+    for route in router.routes:
+        inner = getattr(route, "original_router", None)  # of a router that was included
+        yield from [route] if inner is None else _walk(inner)
 
 
 async def no_connection_is_held(api: Api) -> None:
@@ -88,6 +104,7 @@ async def stranger(pool: Pool, api: Api) -> str:
     """The key of another account."""
     key = "thr_stranger"
     async with pool.acquire() as connection:
-        account = await connection.fetchval("INSERT INTO account (name) VALUES ('stranger') RETURNING id")
-        await connection.execute(accounts._ADD_KEY, ids.key_hash(key), account, "test")
+        account = await accounts.create(connection, "stranger")
+        assert account is not None
+        await keys.add(connection, account, key, "test")
     return key

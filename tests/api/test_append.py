@@ -396,20 +396,3 @@ async def test_a_custom_id_of_two_spellings_of_a_url_is_started(api: Api) -> Non
     name = await open_batch(api, items=[{"url": "https://a.example", "custom_id": "x"}])
     await post(api, f"{name}/items", json={"items": [{"url": "HTTPS://A.example/", "custom_id": "x"}]})
     assert (await post(api, f"{name}/start")).json()["state"] == "running"
-
-
-async def test_no_key_and_no_strangers_key_reaches_an_open_batch(api: Api, stranger: str) -> None:
-    name = await open_batch(api, items=[item(0)])
-    theirs = {"Authorization": f"Bearer {stranger}"}
-    for path, how in (
-        ("items", {"json": {"items": [item(1)]}}),
-        ("items", {"content": lines([1]), "headers": LINES}),
-        ("start", {}),
-        ("cancel", {}),
-    ):
-        headers = {**how.get("headers", {}), **theirs}  # type: ignore[dict-item]
-        for batch in (name, "batch_aaaaaaaaaaaa"):
-            answer = await post(api, f"{batch}/{path}", **{**how, "headers": headers})
-            assert (answer.status_code, answer.json()["code"]) == (404, "batch_not_found")
-    info = await api.get(f"/v1/batches/{name}")
-    assert (info["state"], info["total_urls"]) == ("open", 1)

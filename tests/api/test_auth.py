@@ -1,44 +1,51 @@
-"""Keys, and what a stranger sees: nothing."""
+"""Keys: who gets in, what they may do, and for how long."""
 
-import pytest
-from tests.api.conftest import Api
-from tests.api.worker import Worker
+import itertools
+import math
+import re
+import time
+from datetime import timedelta
+
+import httpx
+from fastapi import FastAPI
+from tests.api.conftest import Api, routes_of
 
 from thresher.api.auth import KnownKeys
-from thresher.domain import ids
+from thresher.domain.scopes import Scope
+from thresher.storage import keys
 from thresher.storage.accounts import Account
-from thresher.storage.blobs import Blobs
 from thresher.storage.database import Pool
 
-ROUTES = [
-    ("POST", "/v1/batches"),
-    ("GET", "/v1/batches/batch_x"),
-    ("DELETE", "/v1/batches/batch_x"),
-    ("GET", "/v1/batches/batch_x/items"),
-    ("GET", "/v1/batches/recent"),
-    ("POST", "/v1/batches/batch_x/items"),
-    ("POST", "/v1/batches/batch_x/start"),
-    ("POST", "/v1/batches/batch_x/cancel"),
-    ("GET", "/v1/retrieve"),
-]
+ANY_KEY = {"/v1/account"}
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES)
-@pytest.mark.parametrize(
-    "header", [None, "", "Bearer", "Bearer ", "Basic dGhyOng=", "thr_tests", "Bearer wrong", "Bearer é"]
-)
-async def test_without_a_known_key_every_route_answers_401_with_the_flag(
-    api: Api, method: str, path: str, header: str | None
-) -> None:
-    request = api.client.build_request(method, path, content=b"not json")
-    del request.headers["Authorization"]
-    if header is not None:
-        request.headers.raw.append((b"authorization", header.encode()))
-    response = await api.client.send(request)
-    assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"] == "Bearer"
-    assert response.json()["code"] == "invalid_api_key"
-    assert response.json()["invalid_api_key"] is True
+UNKNOWN = ("Bearer wrong", "Bearer é")
+
+
+def routes(app: FastAPI) -> list[tuple[str, str]]:
+    """Method and path of everything that a key is needed for."""
+    return [
+        (method, re.sub(r"\{\w+\}", "batch_x", route.path))
+        for route in routes_of(app)
+        for method in sorted(route.methods)
+    ]
+
+
+async def test_without_a_known_key_every_route_answers_401_with_the_flag(api: Api) -> None:
+    headers = (None, "", "Bearer", "Bearer ", "Basic dGhyOng=", "thr_tests", *UNKNOWN)
+    for (method, path), header in itertools.product(routes(api.app), headers):
+        request = api.client.build_request(method, path, content=b"not json")
+        given = [] if header is None else [(b"authorization", header.encode())]
+        request.headers = httpx.Headers([pair for pair in request.headers.raw if pair[0] != b"Authorization"] + given)
+        assert len(request.headers.get_list("Authorization")) == len(given)
+        response = await api.client.send(request)
+        problem = response.json()
+        assert (response.status_code, problem["code"]) == (401, "invalid_api_key"), (method, path)
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+        assert problem["invalid_api_key"] is True
+        assert problem["detail"].startswith(
+            "Your API key is invalid" if header in UNKNOWN else "An API key is required"
+        )
 
 
 async def test_the_scheme_is_read_in_any_case(api: Api) -> None:
@@ -47,43 +54,52 @@ async def test_the_scheme_is_read_in_any_case(api: Api) -> None:
     assert response.status_code == 200
 
 
-async def test_a_strangers_batch_looks_like_an_unknown_one_on_every_route(api: Api, pool: Pool, stranger: str) -> None:
-    made = await api.create("https://a.example/")
-    await Worker(pool, Blobs(api.settings.packs_url)).work()
-    item = (await api.get(f"/v1/batches/{made['id']}/items"))["items"][0]
-    theirs = {"Authorization": f"Bearer {stranger}"}
-    unknown_id = ids.retrieve_id(api.app.state.thresher.secret, 999, 0)
-    for known, unknown in [
-        (f"/v1/batches/{made['id']}", "/v1/batches/batch_aaaaaaaaaaaa"),
-        (f"/v1/batches/{made['id']}/items", "/v1/batches/batch_aaaaaaaaaaaa/items"),
-        (f"/v1/batches/{made['id']}/items?status=failed", "/v1/batches/batch_aaaaaaaaaaaa/items?status=failed"),
-        (f"/v1/retrieve?retrieve_id={item['retrieve_id']}", f"/v1/retrieve?retrieve_id={unknown_id}"),
-    ]:
-        assert (await api.client.get(known)).status_code == 200
-        seen = await api.client.get(known, headers=theirs)
-        missing = await api.client.get(unknown, headers=theirs)
-        assert seen.status_code == missing.status_code == 404
-        shown = ("id", "created")
-        assert {k: v for k, v in seen.json().items() if k not in shown} == {
-            k: v for k, v in missing.json().items() if k not in shown
-        }
-
-
-async def test_a_revoked_key_is_refused_once_it_is_forgotten(api: Api, pool: Pool, stranger: str) -> None:
-    theirs = {"Authorization": f"Bearer {stranger}"}
-    assert (await api.client.get("/v1/batches/batch_x", headers=theirs)).status_code == 404
+async def test_a_key_with_scopes_may_do_what_they_say_on_every_route_and_nothing_else(api: Api, pool: Pool) -> None:
     async with pool.acquire() as connection:
-        await connection.execute("UPDATE api_key SET revoked_at = now() WHERE name = 'test'")
+        for scope in Scope:
+            await keys.create(connection, 1, f"thr_{scope}", "test", scopes=[scope])
+        await keys.create(connection, 1, "thr_both", "test", scopes=list(Scope))
+    for method, path in routes(api.app):
+        needed = None if path in ANY_KEY else Scope.READ if method == "GET" else Scope.WRITE
+        for key in (*Scope, "both"):
+            answer = await api.client.request(method, path, headers={"Authorization": f"Bearer thr_{key}"})
+            refused = needed not in (None, key) and key != "both"
+            assert (answer.status_code == 403) == refused, (method, path, key)
+            if refused:
+                problem = answer.json()
+                assert problem["code"] == "access_denied"
+                assert problem["detail"] == f"This needs the scope {needed}, and the key has only {key}."
+
+
+async def test_a_key_that_is_revoked_or_expires_is_refused_like_an_unknown_one(api: Api, pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        made = await keys.create(connection, 1, "thr_revoked", "test")
+        await keys.create(connection, 1, "thr_short", "test", timedelta(seconds=0.3))
+    began = time.monotonic()
+
+    async def status(key: str) -> int:
+        answer = await api.client.get("/v1/account", headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 200 or answer.json()["invalid_api_key"] is True
+        return answer.status_code
+
+    assert await status("thr_revoked") == 200
+    while await status("thr_short") == 200:
+        assert time.monotonic() - began < 2, "an expiry does not wait for the memory of keys"
+    assert time.monotonic() - began >= 0.2
+    async with pool.acquire() as connection:
+        await keys.revoke(connection, made.id)
+    assert await status("thr_revoked") == 200, "for a few seconds"
     api.app.state.known_keys = KnownKeys()
-    assert (await api.client.get("/v1/batches/batch_x", headers=theirs)).status_code == 401
+    assert await status("thr_revoked") == 401
 
 
 def test_known_keys_are_bounded_and_expire() -> None:
-    keys = KnownKeys(most=2)
+    known, now = KnownKeys(most=2), time.monotonic()
     for number in range(3):
-        keys.add(bytes([number]), Account(number))
-    assert keys.get(b"\0") is None
-    assert keys.get(b"\2") == Account(2)
-    expired = KnownKeys(ttl=-1)
-    expired.add(b"k", Account(1))
-    assert expired.get(b"k") is None
+        known.add(Account(number, bytes([number])), now)
+    assert known.get(b"\0") is None
+    assert known.get(b"\2") == Account(2, b"\2")
+    for ttl, asked, left in ((5.0, now - 5, math.inf), (5.0, now - 1, 1.0), (0.0, now, 9.0)):
+        expired = KnownKeys(ttl)
+        expired.add(Account(1, b"k", left=left), asked)
+        assert expired.get(b"k") is None

@@ -202,13 +202,6 @@ async def test_of_a_running_batch_there_is_what_is_finished_and_then_the_end(api
     assert [line["custom_id"] for line in rest] == ["c4", "c5"]
 
 
-async def test_a_strangers_batch_looks_like_an_unknown_one(api: Api, stranger: str) -> None:
-    made = await api.create("https://a.example/")
-    headers = {"Authorization": f"Bearer {stranger}"}
-    response = await api.client.get(f"/v1/batches/{made['id']}/export", headers=headers)
-    assert (response.status_code, response.json()["code"]) == (404, "batch_not_found")
-
-
 async def test_content_that_is_missing_or_damaged_is_said_so_in_its_line(api: Api, worker: Worker) -> None:
     made = await api.create(*(f"https://s{n}.example/" for n in range(4)))
     await worker.work()

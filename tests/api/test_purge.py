@@ -91,16 +91,6 @@ async def test_every_route_answers_410_with_the_counts(
         assert problem["purged_at"] >= batch["finished_at"]
 
 
-async def test_a_stranger_learns_nothing_of_a_purged_batch(api: Api, batch: dict[str, Any], stranger: str) -> None:
-    theirs = {"Authorization": f"Bearer {stranger}"}
-    assert (await api.client.delete(f"/v1/batches/{batch['id']}", headers=theirs)).status_code == 404
-    assert (await api.get(f"/v1/batches/{batch['id']}"))["state"] == "done"
-    await delete(api, batch["id"])
-    for method, path, body in [*asks(api, batch), ("DELETE", f"/v1/batches/{batch['id']}", None)]:
-        answer = await api.client.request(method, path, json=body, headers=theirs)
-        assert (answer.status_code, "counts" in answer.json()) == (404, False), (method, path)
-
-
 async def test_an_unknown_batch_cannot_be_deleted(api: Api) -> None:
     for name in ("batch_aaaaaaaaaaaa", "x", "%00"):
         answer = await delete(api, name)

@@ -42,7 +42,7 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
         asyncio.get_running_loop().call_later(0.05, busy.set)
         raise ConnectionRefusedError("the database is away")
 
-    batch = await kit.submit(connection, await kit.new_account(connection), [1, 2], shard_size=2)
+    batch = await kit.submit(connection, await kit.new_account(connection), [1, 2], shard_size=2, price=3)
     await connection.execute("UPDATE shard SET ords = '{0,1}' WHERE id = (SELECT min(id) FROM shard)")
     claim = await kit.claim_next(connection)
     settler = Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings)
@@ -54,7 +54,8 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
     assert tried == ["host1.example"] * 2, "at once, and again when the shard ends"
     assert list(rest.ords) == [0]
     assert rest.carry == {"0": [{"code": "rate_limited"}]}
-    assert (await kit.reread(connection, batch)).completed == 1
+    now = await kit.reread(connection, batch)
+    assert (now.completed, now.billed) == (1, 3)
 
 
 async def test_deadlines_are_those_of_the_databases_clock(connection: Connection, pool: Pool, tmp_path: Path) -> None:

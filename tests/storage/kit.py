@@ -11,7 +11,7 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from thresher.domain.failure import FailureCode
 from thresher.domain.states import ItemState
-from thresher.storage import batches, blobs, items, queue, settling, shards
+from thresher.storage import accounts, batches, blobs, items, queue, settling, shards
 from thresher.storage.batches import Batch
 from thresher.storage.database import Connection
 from thresher.storage.reconcile import Limits
@@ -35,8 +35,10 @@ class Job:
     shard: int
 
 
-async def new_account(connection: Connection, name: str = "someone") -> int:
-    key: int = await connection.fetchval("INSERT INTO account (name) VALUES ($1) RETURNING id", name)
+async def new_account(connection: Connection, name: str | None = None, grant: int | None = None) -> int:
+    """An account without a limit, or with one that is all it gets."""
+    key = await accounts.create(connection, name or f"account {uuid.uuid4()}", grant)
+    assert key is not None
     return key
 
 
@@ -53,9 +55,19 @@ async def submit(
     shard_size: int = 3,
     lifetime: float = 3600.0,
     stays_open: bool = False,
+    price: int = 1,
 ) -> Batch:
-    options = {"formats": ["markdown"]}
-    new = NewBatch(account, "olostep", new_items(buckets), lifetime, shard_size, options, {"k": "v"}, open=stays_open)
+    new = NewBatch(
+        account,
+        "olostep",
+        new_items(buckets),
+        lifetime,
+        shard_size,
+        {"formats": ["markdown"]},
+        {"k": "v"},
+        open=stays_open,
+        price=price,
+    )
     return await create(connection, new)
 
 
@@ -105,11 +117,11 @@ async def claim_next(connection: Connection) -> Claim:
         await spend(connection, job)
 
 
-def fate(ord_: int, state: Fate = ItemState.COMPLETED) -> Settled:
+def fate(ord_: int, state: Fate = ItemState.COMPLETED, price: int = 1) -> Settled:
     """The end of an item: a result of ten bytes, or a failure."""
     attempts = [{"at": "2025-01-01T00:00:00Z", "nested": [[1], [2, 3]]}]
     if state is ItemState.COMPLETED:
-        return Settled(ord_, state, attempts, http=200, billed=1, span=(ord_ * 10, 10))
+        return Settled(ord_, state, attempts, http=200, billed=price, span=(ord_ * 10, 10))
     if state is ItemState.SKIPPED:
         return Settled(ord_, state, attempts)
     return Settled(ord_, state, attempts, FailureCode.HTTP_4XX, "404 Not Found", http=404)
@@ -118,7 +130,7 @@ def fate(ord_: int, state: Fate = ItemState.COMPLETED) -> Settled:
 def work(claim: Claim, ords: Iterable[int] | None = None, state: Fate = ItemState.COMPLETED) -> Work:
     """Ends for some items of a claim, or for all of them."""
     chosen = [item.ord for item in claim.items] if ords is None else list(ords)
-    return Work(claim.shard, claim.lease, [fate(ord_, state) for ord_ in chosen])
+    return Work(claim.shard, claim.lease, [fate(ord_, state, claim.price) for ord_ in chosen])
 
 
 async def settle(connection: Connection, *works: Work, batch: int) -> Result:

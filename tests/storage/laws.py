@@ -56,9 +56,22 @@ LAWS = {
     "the positions of a batch's items have no gap": """
         SELECT p.batch_id FROM batch_progress p JOIN item i ON i.batch_id = p.batch_id
         GROUP BY p.batch_id, p.total HAVING count(*) <> p.total OR min(i.ord) <> 0 OR max(i.ord) <> p.total - 1""",
-    "what is reserved is what was submitted": """
-        SELECT p.batch_id FROM batch_progress p JOIN ledger l ON l.batch_id = p.batch_id AND l.kind = 'reserve'
-        WHERE l.amount <> p.total""",
+    "what is reserved is the price of what was submitted": """
+        SELECT p.batch_id FROM batch_progress p JOIN batch b ON b.id = p.batch_id
+        JOIN ledger l ON l.batch_id = p.batch_id AND l.kind = 'reserve'
+        WHERE l.amount <> b.price * p.total OR l.account_id <> b.account_id""",
+    "an item is billed its price when it is completed, and nothing else is billed": """
+        SELECT i.* FROM item i JOIN batch b ON b.id = i.batch_id
+        WHERE i.billed <> CASE WHEN i.state = 1 THEN b.price ELSE 0 END""",
+    "no batch is billed more than it reserved": """
+        SELECT p.* FROM batch_progress p JOIN batch b ON b.id = p.batch_id WHERE p.billed <> b.price * p.completed
+           OR p.billed > (SELECT amount FROM ledger l WHERE l.batch_id = p.batch_id AND l.kind = 'reserve')""",
+    "an account with a limit has spent and reserved no more than it was granted": """
+        SELECT a.id FROM account a WHERE a.credit_limited
+        AND (SELECT coalesce(sum(amount), 0) FROM ledger WHERE account_id = a.id AND kind = 'grant')
+          < (SELECT coalesce(sum(amount), 0) FROM ledger WHERE account_id = a.id AND kind = 'settle')
+          + (SELECT coalesce(sum(l.amount), 0) FROM ledger l JOIN batch_progress p ON p.batch_id = l.batch_id
+             WHERE l.account_id = a.id AND l.kind = 'reserve' AND p.state <> 'done')""",
     "a done batch has one event and one settlement, the others have none": """
         SELECT p.batch_id FROM batch_progress p
         WHERE (SELECT count(*) FROM event e WHERE e.batch_id = p.batch_id) <> (p.state = 'done')::int

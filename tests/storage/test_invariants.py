@@ -18,8 +18,9 @@ from tests.storage import kit, laws
 from tests.storage.kit import LIMITS, Job
 from tests.support.postgres import execute, fresh
 
+from thresher.domain.problem import Problem
 from thresher.domain.states import BATCH_MOVES, ITEM_MOVES, SHARD_MOVES, ItemState, Outcome
-from thresher.storage import batches, database, hosts, purge, shards, submit
+from thresher.storage import batches, database, hosts, ledger, purge, shards, submit
 from thresher.storage.batches import Batch
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection
@@ -92,18 +93,48 @@ class Lives(RuleBasedStateMachine):
 
     async def _begin(self) -> list[int]:
         await self.connection.execute(_WIPE)
-        return [await kit.new_account(self.connection, name) for name in ("one", "two")]
+        return [await kit.new_account(self.connection, name, grant) for name, grant in (("free", None), ("paying", 12))]
 
-    @rule(buckets=BUCKETS, account=st.integers(0, 1), size=st.integers(1, 4))
-    def submit(self, buckets: list[int], account: int, size: int) -> None:
-        batch = self._do(kit.submit(self.connection, self.accounts[account], buckets, shard_size=size))
-        self.batches.append(batch.id)
+    @rule(buckets=BUCKETS, account=st.integers(0, 1), size=st.integers(1, 4), price=st.sampled_from([1, 1, 3]))
+    def submit(self, buckets: list[int], account: int, size: int, price: int) -> None:
+        self._do(self._submit(account, price, buckets, shard_size=size))
 
     @rule(buckets=st.lists(st.integers(0, 3), max_size=4), account=st.integers(0, 1))
     def open(self, buckets: list[int], account: int) -> None:
-        batch = self._do(kit.submit(self.connection, self.accounts[account], buckets, stays_open=True))
+        batch = self._do(self._submit(account, 1, buckets, stays_open=True))
+        if batch is not None:
+            self.open_ones.append(batch)
+
+    async def _submit(self, account: int, price: int, buckets: list[int], **how: Any) -> Batch | None:
+        """None if it cannot be paid for, which the laws see to."""
+        payer = self.accounts[account]
+        if not await self._can_pay(payer, price * len(buckets)):
+            with pytest.raises(Problem, match="credits"):
+                await kit.submit(self.connection, payer, buckets, price=price, **how)
+            return None
+        batch = await kit.submit(self.connection, payer, buckets, price=price, **how)
         self.batches.append(batch.id)
-        self.open_ones.append(batch)
+        return batch
+
+    async def _can_pay(self, account: int, needed: int) -> bool:
+        available = (await ledger.statement(self.connection, account)).available
+        return available is None or needed <= available
+
+    @rule(account=st.integers(0, 1), amount=st.sampled_from([12, 24, 0, -2]), lift=st.booleans())
+    def give_credits(self, account: int, amount: int, lift: bool) -> None:
+        """Or take some back. With a limit or without: an account may change from one to the other at any time."""
+        self._do(self._give_credits(self.accounts[account], amount, lift))
+
+    async def _give_credits(self, account: int, amount: int, lift: bool) -> None:
+        now = await ledger.statement(self.connection, account)
+        left = now.left if now.limited else max(0, now.left)
+        if lift:
+            await ledger.lift(self.connection, account)
+        elif amount < 0 and left + amount < 0:
+            with pytest.raises(ledger.TooFew):
+                await ledger.grant(self.connection, account, amount)
+        else:
+            await ledger.grant(self.connection, account, amount)
 
     @precondition(lambda self: self.open_ones)
     @rule(which=PICK, buckets=BUCKETS, lost=st.booleans())
@@ -117,6 +148,10 @@ class Lives(RuleBasedStateMachine):
         items = kit.new_items(buckets, now.total)
         if now.state != "open":
             with pytest.raises(submit.NotOpen):
+                await submit.append(self.connection, batch.id, items, limit=100, offset=now.total)
+            return
+        if not await self._can_pay(batch.account_id, len(items)):
+            with pytest.raises(Problem, match="credits"):
                 await submit.append(self.connection, batch.id, items, limit=100, offset=now.total)
             return
         assert await submit.append(self.connection, batch.id, items, limit=100, offset=now.total) == now.total + len(

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 import thresher
-from thresher.api import ops, problem_pages, problems
+from thresher.api import account, ops, problem_pages, problems
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
 from thresher.api.olostep import append, info, listing
@@ -73,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(listing.router)
     app.include_router(append.router)
     app.include_router(export)
+    app.include_router(account.router)
     app.include_router(ops.router)
     app.include_router(problem_pages.router)
     describe(app)

@@ -45,10 +45,13 @@ def _problem(text: str) -> dict[str, Any]:
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: _problem("The request is wrong; `detail` and `errors` name where."),
     401: _problem("The API key is missing or unknown."),
+    402: _problem("The account has too few credits."),
+    403: _problem("The key lacks the scope that this needs."),
     404: _problem("There is no such batch or content in this account."),
     409: _problem("The batch is not in the state that this needs."),
     410: _problem("The batch was purged."),
     413: _problem("The body is larger than the limit."),
+    429: _problem("The key has made too many requests; `Retry-After` says when the next one may come."),
     500: _problem("An unexpected error, logged under the problem's id."),
     503: _problem("A dependency is away; try again."),
 }

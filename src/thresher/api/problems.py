@@ -1,7 +1,7 @@
 """The one border where every failure becomes application/problem+json (RFC 9457), with the members that SDKs read.
 
 `register` handles what FastAPI raises and what is raised below; `Border` is the ASGI middleware around everything,
-which also carries X-Request-Id in and out. A caller never sees the inside of an unexpected error, only its id.
+which also carries X-Request-Id in and out, and sets the headers that a request is owed whatever comes of it. A caller never sees the inside of an unexpected error, only its id.
 """
 
 import logging
@@ -143,7 +143,9 @@ class Border:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers.update(scope.get("state", {}).get("answer_headers", {}))
             await send(message)
 
         try:

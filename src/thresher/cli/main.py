@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from thresher import __version__
-from thresher.cli import errors, keys
+from thresher.cli import accounts, errors, keys
 from thresher.cli.client import output
 from thresher.cli.client.commands import commands
 from thresher.cli.errors import CommandError, ExitCode, expected_errors, load_settings, need_database
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 
 app.add_typer(commands)
+app.add_typer(accounts.app)
 app.add_typer(keys.app)
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on. 127.0.0.1 unless set; opening it is a decision.")]

@@ -8,7 +8,7 @@ from pathlib import Path
 from thresher.cli import runfile
 from thresher.cli.runfile import Endpoint
 from thresher.domain import ids
-from thresher.storage import accounts
+from thresher.storage import accounts, keys
 from thresher.storage.database import PASSING, DatabaseUnavailable, connect
 from thresher.storage.migrations import migrate
 
@@ -38,7 +38,7 @@ async def announced(data_dir: Path, url: str, database_url: str) -> AsyncIterato
     try:
         connection = await connect(database_url, "thresher setup")
         try:
-            await accounts.add_local_key(connection, endpoint.key)
+            await keys.add(connection, await accounts.first(connection), endpoint.key, keys.LOCAL)
         finally:
             await connection.close()
         yield endpoint
@@ -54,6 +54,6 @@ async def announced(data_dir: Path, url: str, database_url: str) -> AsyncIterato
 async def _forget(database_url: str, key: str) -> None:
     connection = await connect(database_url, "thresher setup")
     try:
-        await accounts.delete_local_key(connection, key)
+        await keys.delete_local(connection, key)
     finally:
         await connection.close()

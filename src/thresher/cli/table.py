@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from thresher.cli.terminal import harmless, put
@@ -30,3 +31,8 @@ def write(rows: "Sequence[Sequence[str | Text]]", header: Sequence[str] = ()) ->
             *(Text(harmless(cell)) if isinstance(cell, str) else cell for cell in row)
         )  # a str would be markup
     Console().print(table)
+
+
+def day(time: datetime | None) -> str:
+    """A moment as a cell."""
+    return "-" if time is None else f"{time:%Y-%m-%d %H:%M} UTC"

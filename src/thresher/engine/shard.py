@@ -282,7 +282,7 @@ class ShardRun:
             failure.code if failure else None,
             failure.detail.replace("\0", "") if failure else None,
             result.http,
-            0 if failure else 1,
+            0 if failure else self._claim.price,
         )
         self._settling[item.ord] = self._engine.settler.add(self._claim, settled, result.frame)
 

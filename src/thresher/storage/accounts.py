@@ -1,70 +1,48 @@
-"""Accounts, their API keys, and the secrets that the processes of a cluster share."""
+"""Accounts, whom a key opens them for, and the secrets that the processes of a cluster share."""
 
+import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from thresher.domain import ids
+from thresher.storage import keys, ledger
 from thresher.storage.database import Connection, connect
 
-# The name of the keys that running servers keep for the commands of their own user; no other key can have it.
-LOCAL = "local commands"
-
-# A key that is known, not revoked and not expired.
+# A key that is known, not revoked and not expired; `left` are the seconds until it expires.
 _AUTHENTICATE = """
-SELECT account_id, scopes FROM api_key
+SELECT account_id, scopes, extract(epoch FROM expires_at - now())::float8 AS left FROM api_key
 WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 """
 
 # The first account is the operator's.
-_FIRST_ACCOUNT = "SELECT min(id) FROM account"
+_FIRST = "SELECT min(id) FROM account"
 
-_ADD_KEY = "INSERT INTO api_key (hash, account_id, name) VALUES ($1, $2, $3) ON CONFLICT (hash) DO NOTHING"
+_INSERT = "INSERT INTO account (name) VALUES ($1) ON CONFLICT (name) DO NOTHING RETURNING id"
 
-# The key's short id: 32 bits of a hash of 200 random bits tell keys apart, and open nothing.
-_KEY = "left(encode(hash, 'hex'), 8) AS id, name, created_at, expires_at, revoked_at"
-
-_CREATE_KEY = f"""
-INSERT INTO api_key (hash, account_id, name, expires_at) VALUES ($1, ({_FIRST_ACCOUNT}), $2, now() + $3::interval)
-RETURNING {_KEY}
-"""
-
-_LIST_KEYS = f"SELECT {_KEY} FROM api_key WHERE $1 OR name <> $2 ORDER BY created_at, hash"
-
-# A second revocation changes nothing: the first one's time stays.
-_REVOKE_KEY = f"""
-UPDATE api_key SET revoked_at = coalesce(revoked_at, now()) WHERE left(encode(hash, 'hex'), 8) = $1 RETURNING {_KEY}
-"""
-
-_DELETE_LOCAL = "DELETE FROM api_key WHERE hash = $1 AND name = $2"
+# An id before a name that looks like one.
+_FIND = "SELECT id FROM account WHERE org::text = lower($1) OR name = $1 ORDER BY name = $1 LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who asks. `scopes` is empty for a key that may do everything."""
+    """Who asks. `scopes` is empty for a key that may do everything; `left`: seconds from the look on until it expires."""
 
     id: int
+    key_hash: bytes
     scopes: frozenset[str] = frozenset()
+    left: float = math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What may be known of an API key: never the key. `id` is 8 hex digits."""
-
-    id: str
-    name: str
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-
-
-async def authenticate(connection: Connection, key: str) -> Account | None:
+async def authenticate(connection: Connection, key_hash: bytes) -> Account | None:
     """The account of a key, or None."""
-    row = await connection.fetchrow(_AUTHENTICATE, ids.key_hash(key))
-    return Account(row["account_id"], frozenset(row["scopes"])) if row else None
+    row = await connection.fetchrow(_AUTHENTICATE, key_hash)
+    if row is None:
+        return None
+    left = math.inf if row["left"] is None else row["left"]
+    return Account(row["account_id"], key_hash, frozenset(row["scopes"]), left)
 
 
 async def secret(connection: Connection, name: str) -> bytes:
-    """A secret of the cluster, made by the first migration."""
+    """A secret of the cluster, made by a migration."""
     return bytes(await connection.fetchval("SELECT value FROM secret WHERE name = $1", name))
 
 
@@ -78,45 +56,35 @@ async def bootstrap(database_url: str, key: str | None, *, make: bool = True) ->
     try:
         async with connection.transaction():
             await connection.execute("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE")
-            account = await connection.fetchval(_FIRST_ACCOUNT)
+            account = await connection.fetchval(_FIRST)
             if account is None:
-                account = await connection.fetchval("INSERT INTO account (name) VALUES ('default') RETURNING id")
+                account = await connection.fetchval(_INSERT, "default")
             made = None
-            if make and key is None and not await list_keys(connection):
+            if make and key is None and not await keys.list_all(connection):
                 key = made = ids.api_key()
             if key is not None:
-                await connection.execute(_ADD_KEY, ids.key_hash(key), account, "bootstrap")
+                await keys.add(connection, account, key, "bootstrap")
             return made
     finally:
         await connection.close()
 
 
-async def create_key(connection: Connection, key: str, name: str, lifetime: timedelta | None = None) -> Key:
-    """Have `key` open the first account, for so long or for good. Raises ValueError for the name that is reserved."""
-    if name == LOCAL:
-        raise ValueError(f"the name {LOCAL!r} is for the keys that servers make themselves")
-    row = await connection.fetchrow(_CREATE_KEY, ids.key_hash(key), name, lifetime)
-    assert row is not None  # noqa: S101 - INSERT returns its row
-    return Key(**row)
+async def first(connection: Connection) -> int:
+    """The operator's own account, which every database has from its bootstrap on."""
+    account: int = await connection.fetchval(_FIRST)
+    return account
 
 
-async def list_keys(connection: Connection, *, local: bool = False) -> list[Key]:
-    """All keys, the oldest first, revoked and expired ones too; with `local` also those of running servers."""
-    return [Key(**row) for row in await connection.fetch(_LIST_KEYS, local, LOCAL)]
+async def create(connection: Connection, name: str, grant: int | None = None) -> int | None:
+    """A new account, with a limit if credits are granted to it, and without one if not. None if the name is taken."""
+    async with connection.transaction():
+        account: int | None = await connection.fetchval(_INSERT, name)
+        if account is not None and grant is not None:
+            await ledger.grant(connection, account, grant, "at the creation")
+        return account
 
 
-async def revoke_key(connection: Connection, key_id: str) -> Key | None:
-    """End a key by its short id; None if there is none. The API may know it for five seconds more (api/auth.py)."""
-    row = await connection.fetchrow(_REVOKE_KEY, key_id)
-    return Key(**row) if row else None
-
-
-async def add_local_key(connection: Connection, key: str) -> None:
-    """Have `key` open the first account for the commands of the user that runs the server."""
-    account = await connection.fetchval(_FIRST_ACCOUNT)
-    await connection.execute(_ADD_KEY, ids.key_hash(key), account, LOCAL)
-
-
-async def delete_local_key(connection: Connection, key: str) -> None:
-    """Delete a key that `add_local_key` made; any other stays."""
-    await connection.execute(_DELETE_LOCAL, ids.key_hash(key), LOCAL)
+async def find(connection: Connection, name: str) -> int | None:
+    """The account of this name, or of this public id; None if there is none."""
+    account: int | None = await connection.fetchval(_FIND, name)
+    return account

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from thresher.storage import hosts, idempotency
+from thresher.storage import hosts, idempotency, pace
 from thresher.storage.blobs import Blobs, StoreUnusable, pack_folder
 from thresher.storage.database import Connection, turn
 
@@ -82,6 +82,7 @@ async def purge(connection: Connection, blobs: Blobs, retention: timedelta, late
         report = Report()
         await hosts.forget(connection)
         await idempotency.forget(connection)
+        await pace.forget(connection)
         await connection.execute(_MARK_OLD, retention, MOST)
         for row in await connection.fetch(_MARKED):
             try:

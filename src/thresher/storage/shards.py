@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from thresher.domain import fairness
+from thresher.domain import credit, fairness
 from thresher.domain.states import BatchState
 from thresher.storage import progress, queue
 from thresher.storage.database import Connection
@@ -87,7 +87,8 @@ counted AS (
     UPDATE batch_progress p SET processing = p.processing + run.held - $3 FROM run WHERE p.batch_id = $2
 ),
 ticked AS (UPDATE fair_clock c SET tag = run.tag FROM run WHERE c.tag < run.tag)
-SELECT run.starts, run.dispatched_at, run.carry, run.bucket, b.public_id, b.options, b.deadline_at, clock_timestamp() AS now,
+SELECT run.starts, run.dispatched_at, run.carry, run.bucket, b.public_id, b.options, b.price, b.deadline_at,
+       clock_timestamp() AS now,
        ARRAY(SELECT ord FROM mine) AS ords, ARRAY(SELECT ref FROM mine) AS refs,
        ARRAY(SELECT custom_id FROM mine) AS custom_ids
 FROM run, batch b WHERE b.id = $2
@@ -173,7 +174,8 @@ class ShardItem:
 class Claim:
     """A shard in hand. `lease` proves it; it counts how often the shard was claimed (more than once: workers died).
 
-    Moments are those of the database's clock; this machine's is ahead of it by `skew`.
+    Moments are those of the database's clock; this machine's is ahead of it by `skew`. `price`: what a completed item is
+    billed, in credits.
     """
 
     shard: int
@@ -186,6 +188,7 @@ class Claim:
     dispatched_at: datetime
     items: list[ShardItem]
     skew: timedelta = timedelta(0)
+    price: int = credit.PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +264,7 @@ async def _run(connection: Connection, shard: int, batch: int, held: int) -> Cla
         row["dispatched_at"],
         [ShardItem(ord_, ref, custom_id, carry.get(str(ord_), [])) for ord_, ref, custom_id in found],
         datetime.now(UTC) - row["now"],
+        row["price"],
     )
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import asyncpg
 
-from thresher.domain import ids, source, url
+from thresher.domain import credit, ids, source, url
 from thresher.domain.states import BatchState
-from thresher.storage import progress, shards
+from thresher.storage import ledger, progress, shards
 from thresher.storage.batches import BY_ID, Batch, Face
 from thresher.storage.database import Connection
 
 _INSERT = """
-INSERT INTO batch (public_id, account_id, face, options, metadata, webhook, source, deadline_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, now() + $8 * interval '1 second')
+INSERT INTO batch (public_id, account_id, face, options, metadata, webhook, source, price, deadline_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 second')
 RETURNING id
 """
 
@@ -28,11 +28,13 @@ VALUES ($1, $2, $3, 0, CASE WHEN $3 = 'running' THEN now() END)
 
 _RESERVE = "INSERT INTO ledger (account_id, batch_id, kind, amount) VALUES ($1, $2, 'reserve', 0)"
 
-# The account's reservation grows with the batch.
+# The account's reservation grows with the batch; $3 is the price of an item.
 _GROW = """
 WITH grown AS (UPDATE batch_progress SET total = total + $2 WHERE batch_id = $1)
-UPDATE ledger SET amount = amount + $2 WHERE batch_id = $1 AND kind = 'reserve'
+UPDATE ledger SET amount = amount + $2 * $3::bigint WHERE batch_id = $1 AND kind = 'reserve'
 """
+
+_TERMS = "SELECT account_id, price FROM batch WHERE id = $1"
 
 _RUN = "UPDATE batch_progress SET state = 'running', started_at = now() WHERE batch_id = $1"
 
@@ -68,7 +70,10 @@ class NewItem:
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """A batch to be. `lifetime` is in seconds, from now to its forced end; of an `open` one it counts again from its start."""
+    """A batch to be. `lifetime` is in seconds, from now to its forced end; of an `open` one it counts again from its start.
+
+    `price`: the credits that a completed item costs.
+    """
 
     account: int
     face: Face
@@ -80,6 +85,7 @@ class NewBatch:
     webhook: str | None = None
     open: bool = False
     source: str = source.DEFAULT
+    price: int = credit.PAGE
 
 
 class NotOpen(Exception):
@@ -115,8 +121,13 @@ class SharedId(Exception):
 
 
 async def create(connection: Connection, new: NewBatch) -> Batch:
-    """Write a batch with its items, and its shards and their queue entries unless it stays open; readable when this returns."""
+    """Write a batch with its items, and its shards and their queue entries unless it stays open; readable when this returns.
+
+    Raises Problem(credits_exhausted), before anything is written.
+    """
     async with connection.transaction():
+        if await ledger.hold(connection, new.account):
+            await ledger.afford(connection, new.account, new.price * len(new.items))
         state = BatchState.OPEN if new.open else BatchState.RUNNING
         key: int = await connection.fetchval(
             _INSERT,
@@ -127,11 +138,12 @@ async def create(connection: Connection, new: NewBatch) -> Batch:
             new.metadata,
             new.webhook,
             new.source,
+            new.price,
             new.lifetime,
         )
         await connection.execute(_INSERT_PROGRESS, key, new.account, state)
         await connection.execute(_RESERVE, new.account, key)
-        await _add(connection, key, new.items, 0)
+        await _add(connection, key, new.items, 0, new.price)
         if not new.open:
             await shards.create(connection, key, new.account, new.shard_size)
         return Batch.of((await connection.fetch(BY_ID, new.account, key))[0])
@@ -143,9 +155,13 @@ async def append(
     """Append items to an open batch, which may have `limit` of them, and return how many it has then.
 
     With an `offset` they are appended only if the batch has that many items, so an append can be repeated when its
-    answer was lost. Raises NotOpen, OffsetConflict, TooManyItems.
+    answer was lost. Raises NotOpen, OffsetConflict, TooManyItems, and Problem(credits_exhausted).
     """
     async with connection.transaction():
+        terms = await connection.fetchrow(_TERMS, key)
+        if terms is None:
+            raise NotOpen
+        limited = await ledger.hold(connection, terms["account_id"])
         row = await connection.fetchrow(progress.LOCK, key)
         if row is None or row["state"] != BatchState.OPEN:
             raise NotOpen
@@ -154,7 +170,9 @@ async def append(
             raise OffsetConflict(total)
         if total + len(items) > limit:
             raise TooManyItems(total)
-        await _add(connection, key, items, total)
+        if limited:
+            await ledger.afford(connection, terms["account_id"], terms["price"] * len(items))
+        await _add(connection, key, items, total, terms["price"])
         return total + len(items)
 
 
@@ -176,15 +194,15 @@ async def start(connection: Connection, key: int, shard_size: int, lifetime: flo
         return True
 
 
-async def _add(connection: Connection, key: int, items: Sequence[NewItem], position: int) -> None:
-    """Write items from a position on, and count them. The caller holds the progress lock."""
+async def _add(connection: Connection, key: int, items: Sequence[NewItem], position: int, price: int) -> None:
+    """Write items from a position on, count them, and reserve what they may cost. The caller holds the progress lock."""
     await connection.copy_records_to_table(
         "item",
         schema_name="thresher",
         columns=_COLUMNS,
         records=[(key, n, i.ref, i.bucket, i.custom_id, i.metadata) for n, i in enumerate(items, position)],
     )
-    await connection.execute(_GROW, key, len(items))
+    await connection.execute(_GROW, key, len(items), price)
 
 
 async def _check_ids(connection: Connection, key: int) -> None:

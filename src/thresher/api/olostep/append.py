@@ -76,7 +76,8 @@ async def append_items(
         batch = await find_batch(connection, caller, batch_id)
         async with _with_total(lambda: find_batch(connection, caller, batch_id)):
             await _append(connection, batch, items, position, state.settings.max_batch_items)
-        return json_reply(views.batch_view(await find_batch(connection, caller, batch_id)))
+        batch = await find_batch(connection, caller, batch_id)
+        return json_reply(views.batch_view(batch, state.settings.usd_per_credit))
 
     return await once(request, caller, key, read, write)
 
@@ -107,7 +108,7 @@ async def start_batch(
             f" {shared.custom_id[:80]!r} for different URLs; cancel the batch, and submit it again with a custom_id"
             " for each URL, or with none"
         ) from None
-    return json_reply(views.batch_view(await _find(state, caller, batch_id)))
+    return json_reply(views.batch_view(await _find(state, caller, batch_id), state.settings.usd_per_credit))
 
 
 async def _append_lines(
@@ -122,7 +123,7 @@ async def _append_lines(
             async with state.connection() as connection:
                 total = await _append(connection, batch, items, position, state.settings.max_batch_items)
             position = None if position is None else total
-    return json_reply(views.batch_view(await _find(state, caller, batch_id)))
+    return json_reply(views.batch_view(await _find(state, caller, batch_id), state.settings.usd_per_credit))
 
 
 @asynccontextmanager

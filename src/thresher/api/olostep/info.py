@@ -43,7 +43,7 @@ async def batch_info(
     state, until = state_of(request), time.monotonic() + queries.read_wait(request.query_params)
     while True:
         batch = await _find(state, caller, batch_id)
-        answer = to_json(views.batch_view(batch))
+        answer = to_json(views.batch_view(batch, state.settings.usd_per_credit))
         tag = etag(answer)
         known = matches(request.headers, tag)
         left = until - time.monotonic()

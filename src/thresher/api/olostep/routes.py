@@ -15,7 +15,7 @@ from thresher.api.olostep.requests import CreateBatch, read_changes, read_create
 from thresher.api.openapi import INTEGER, PROBLEMS, json_body
 from thresher.api.reply import json_bytes, json_reply
 from thresher.api.state import State, state_of
-from thresher.domain import ids, metadata
+from thresher.domain import credit, ids, metadata
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import BatchState, ItemState, Outcome
 from thresher.storage import batches, items, purge, submit
@@ -49,7 +49,7 @@ async def create_batch(request: Request, caller: Writer, key: IdempotencyKey = N
         except Problem as problem:
             problem.members["metadata"] = wanted.metadata
             raise
-        return json_reply(views.batch_view(batch))
+        return json_reply(views.batch_view(batch, state.settings.usd_per_credit))
 
     return await once(request, caller, key, read, write)
 
@@ -62,9 +62,12 @@ async def recent_batches(
     source: Annotated[str | None, Query(description="Only those that this source made.")] = None,
 ) -> Response:
     maker, most = queries.read_source(request.query_params), queries.read_recent_limit(request.query_params)
-    async with state_of(request).connection() as connection:
+    state = state_of(request)
+    async with state.connection() as connection:
         found = await batches.recent(connection, caller.id, maker, most)
-    return json_reply({"object": "list", "data": [views.batch_view(batch) for batch in found]})
+    return json_reply(
+        {"object": "list", "data": [views.batch_view(batch, state.settings.usd_per_credit) for batch in found]}
+    )
 
 
 @router.patch(
@@ -81,17 +84,18 @@ async def change_batch(request: Request, caller: Writer, batch_id: str) -> Respo
         batch = await find_batch(connection, caller, batch_id)
         await batches.change_metadata(connection, batch.id, lambda old: metadata.merged(old, changes, "metadata"))
         batch = await find_batch(connection, caller, batch_id)
-    return json_reply(views.batch_view(batch))
+    return json_reply(views.batch_view(batch, state.settings.usd_per_credit))
 
 
 @router.post("/batches/{batch_id}/cancel", response_model=schemas.Batch, summary="End a batch before it is done")
 async def cancel_batch(request: Request, caller: Writer, batch_id: str) -> Response:
     """Nothing pending is begun after the answer; what is settled stays. A batch that is over is answered as it is."""
-    async with state_of(request).connection() as connection:
+    state = state_of(request)
+    async with state.connection() as connection:
         batch = await find_batch(connection, caller, batch_id)
         await batches.stop(connection, batch.id, Outcome.CANCELLED)
         batch = await find_batch(connection, caller, batch_id)
-    return json_reply(views.batch_view(batch))
+    return json_reply(views.batch_view(batch, state.settings.usd_per_credit))
 
 
 @router.delete("/batches/{batch_id}", response_model=schemas.Deleted, summary="Delete a batch that is done")
@@ -141,6 +145,7 @@ def _new_batch(caller: Account, wanted: CreateBatch, state: State) -> NewBatch:
         webhook=wanted.webhook,
         open=wanted.open,
         source=wanted.source,
+        price=credit.price(wanted.options),
     )
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from thresher.domain import credit
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.speed import STALE
 from thresher.domain.states import BatchState, ItemState
@@ -23,7 +24,7 @@ def status_of(batch: Batch) -> str:
     return "completed" if batch.state is BatchState.DONE else "in_progress"
 
 
-def batch_view(batch: Batch) -> dict[str, Any]:
+def batch_view(batch: Batch, usd_per_credit: float) -> dict[str, Any]:
     """The reply of create and of info. Times are in seconds since the epoch; `country` and `webhook` only when set."""
     done = batch.state is BatchState.DONE
     view: dict[str, Any] = {
@@ -40,7 +41,7 @@ def batch_view(batch: Batch) -> dict[str, Any]:
         "metadata": batch.metadata,
         "source": batch.source,
         "credits_consumed": batch.billed if done else None,
-        "cost_usd": None,
+        "cost_usd": credit.in_usd(batch.billed, usd_per_credit) if done else None,
         "state": batch.state,
         "outcome": batch.outcome if done else None,
         "deadline": int(batch.deadline_at.timestamp()),

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 Find = Callable[[], Awaitable[Endpoint | None]]
 
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=120)
-AWAY = frozenset({500, 502, 503, 504})  # the request may be right
+AWAY = frozenset({429, 500, 502, 503, 504})  # the request may be right, a little later
 _LOST = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError, ZstdError)
 # What the code of a problem is as an exit code; an error for others.
 _EXIT_CODES = {

@@ -1,7 +1,8 @@
 -- Accounts with credits, requests that can be repeated, limits on requests, and progress that is measured.
 
 -- Of an account without a limit nothing is looked at but its own batches; one with a limit is locked by each of its submits.
-ALTER TABLE account ADD COLUMN credit_limited boolean NOT NULL DEFAULT false;
+-- Operators call them by their names.
+ALTER TABLE account ADD COLUMN credit_limited boolean NOT NULL DEFAULT false, ADD UNIQUE (name);
 
 -- What an account may spend is its grants, less what its finished batches were billed, less what its live ones reserve.
 -- A grant belongs to no batch, may be negative (taken back), and says why.
@@ -34,10 +35,12 @@ CREATE TABLE idempotency (
 
 CREATE INDEX idempotency_expires ON idempotency (expires_at);
 
--- When the requests of a key so far would have come in at its steady pace; lost in a crash, and no harm done.
+-- When the requests of a key so far would have come in at its steady pace, and whether the latest was allowed; lost in a
+-- crash, and no harm done.
 CREATE UNLOGGED TABLE request_pace (
     key_hash bytea PRIMARY KEY,
-    due      timestamptz NOT NULL
+    due      timestamptz NOT NULL,
+    allowed  boolean NOT NULL
 );
 
 -- rate: items finished a second, as of moved_at, newer ones counting more; both are moved by the settle.
