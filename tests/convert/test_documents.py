@@ -112,7 +112,7 @@ def test_a_json_feed_is_a_feed_whatever_its_members_are():
         '"authors": {"name": "x"}',
         '"title": "\\ud800\\u0000"',
     ):
-        assert document(f"{{{version}, {rest}}}", "application/json").kind == "text"
+        assert document(f"{{{version}, {rest}}}", "application/json").kind == "json"
 
 
 def test_a_link_that_would_run_a_script_is_not_linked():

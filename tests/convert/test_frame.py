@@ -51,6 +51,36 @@ def test_a_frame_gives_back_the_document_and_the_body_as_fetched(coding):
     assert parts["body"][3] == (None if coding else "zstd")
 
 
+@pytest.mark.parametrize(
+    ("body", "given"),
+    [
+        (' {"a": 1.10, "a": 1e400} ', ' {"a": 1.10, "a": 1e400} '),  # digits and keys as they were
+        ('\ufeff{"\u017eito": [{}]}', '{"\u017eito": [{}]}'),
+        ("[1.0, 123456789012345678901234567890]", '{"data": [1.0, 123456789012345678901234567890]}'),
+        ('"x\u2028"', '{"data": "x\u2028"}'),
+        ("null", '{"data": null}'),
+        ('{"version": "https://jsonfeed.org/version/1.1", "items": []}', ...),  # a feed, and JSON all the same
+        ('{"a": 1}\n{"a": 2}\n', None),  # lines of it
+        ('{"a": NaN}', None),
+        ('{"a": 1', None),
+        ("[" * 100_000 + "]" * 100_000, None),  # deeper than any reader goes
+        ("", None),
+    ],
+)
+@pytest.mark.parametrize("charset", ["utf-8", "utf-16le"])
+def test_a_body_of_json_is_given_as_an_object_with_every_digit(body, given, charset):
+    frame = Frame.parse(
+        frame_of(Source("https://barn.example/", body.encode(charset), "application/json; charset=" + charset))
+    )
+    assert frame.json(10**6) == (body if given is ... else given)
+    assert frame.json(10**6) is None or isinstance(orjson.loads(frame.json(10**6).replace("1e400", "1")), dict)
+
+
+def test_what_is_no_json_is_none_whatever_it_says():
+    for body, content_type in ((b'<p>{"a": 1}', "text/html"), (b'{"a": 1}', "text/plain"), (b"a,b\n1,2\n", "text/csv")):
+        assert Frame.parse(frame_of(Source("https://barn.example/", body, content_type))).json(10**6) is None
+
+
 def test_the_document_can_be_had_as_the_json_that_is_stored():
     pages = [HTML.encode("cp1251"), b"", b'"<p>","text":"\\","links":[', b'<a href="//a.example/">{"markdown":""}</a>']
     for page in pages:

@@ -7,7 +7,7 @@ from thresher.convert import html, jsontext, markup, table, xmldoc, xmltree
 from thresher.convert.charset import to_text
 from thresher.convert.content import Content, classify
 from thresher.convert.decode import decode_body
-from thresher.convert.document import Document, Source
+from thresher.convert.document import Document, Kind, Source
 from thresher.convert.html import Page
 from thresher.convert.laps import Laps
 from thresher.convert.verdict import NOTHING, Answer, judge
@@ -45,7 +45,8 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None)
     verdict = None if text.strip() else NOTHING
     # A feed without entries is an answer all the same: what there is of it is shown.
     markdown = page.markdown if page.markdown.strip() or verdict else markup.fenced(text, _FENCES.get(content.kind, ""))
-    return Document("text", *charset, page.title, markdown, page.text, page.links, page.metadata, verdict)
+    kind: Kind = "json" if page.is_json else "text"
+    return Document(kind, *charset, page.title, markdown, page.text, page.links, page.metadata, verdict)
 
 
 def _page(content: Content, text: str, url: str) -> Page:

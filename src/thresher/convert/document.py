@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from thresher.convert.verdict import Verdict
 
-Kind = Literal["html", "text"]
+Kind = Literal["html", "json", "text"]  # of the body; json is one valid JSON value
 CharsetSource = Literal["bom", "header", "meta", "detected", "default"]
 
 

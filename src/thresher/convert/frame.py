@@ -142,6 +142,16 @@ class Frame:
         data = decode_body(self.body, self.header.get("content_encoding"), limit)
         return decode(data, self.header["charset"])
 
+    def json(self, limit: int) -> str | None:
+        """A body of JSON as the text of an object: as it came, or, of any other value, under `data`; None for any other body.
+
+        Numbers keep their digits, for nothing is read and written again. Raises ItemFailed as `html` does.
+        """
+        if self.header.get("kind") != "json":  # which also says that it is valid
+            return None
+        text = self.html(limit).replace("\0", "")  # as it was when it was found valid
+        return text if text.lstrip().startswith("{") else f'{{"data": {text}}}'
+
     @functools.cached_property
     def _document(self) -> dict[str, Any]:
         try:

@@ -22,13 +22,14 @@ _UNSEEN = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is read from an HTML page."""
+    """What is read from an HTML page, or made of another document. `is_json`: the document is one valid JSON value."""
 
     title: str | None
     markdown: str
     text: str
     links: list[str]
     metadata: dict[str, Any]
+    is_json: bool = False
 
 
 def convert(html: str, url: str, laps: Laps) -> Page:

@@ -5,6 +5,7 @@ Works on the text, token by token, because values read and written again change:
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from thresher.convert import feedjson, markup
@@ -24,8 +25,8 @@ def convert(text: str, url: str) -> Page:
     except (ValueError, RecursionError):  # several documents, a broken one, one nested deeper than anything sane
         return Page(None, markup.fenced(text, "json"), text, [], {})
     if isinstance(value, dict) and str(value.get("version", "")).startswith(_FEED):
-        return feedjson.convert(value, url)
-    return Page(None, markup.fenced(indented(text) or text, "json"), text, [], {})
+        return replace(feedjson.convert(value, url), is_json=True)
+    return Page(None, markup.fenced(indented(text) or text, "json"), text, [], {}, is_json=True)
 
 
 def indented(text: str) -> str | None:
