@@ -44,14 +44,18 @@ class Api:
         return found
 
 
+# What a signature opens, and no key: tests/api/test_hosted.py.
+SIGNED = frozenset({"/v1/hosted/{retrieve_id}/{file}"})
+
+
 def routes_of(app: FastAPI) -> list[APIRoute]:
-    """Every route below /v1/, whether the documentation shows it or not."""
+    """Every route below /v1/ that a key opens, whether the documentation shows it or not."""
     found = [route for route in _walk(app) if isinstance(route, APIRoute) and route.path.startswith("/v1/")]
     shown = {(path, method) for path, operations in app.openapi()["paths"].items() for method in operations}
     assert {(route.path, method.lower()) for route in found for method in route.methods} >= {
         (path, method) for path, method in shown if path.startswith("/v1/")
     }
-    return found
+    return [route for route in found if route.path not in SIGNED]
 
 
 def _walk(router: Any) -> Iterator[Any]:

@@ -1,6 +1,6 @@
 """Plays the worker: claims shards and settles their items through the storage, with real frames in a real store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -32,6 +32,7 @@ class Worker:
     pool: Pool
     blobs: Blobs
     attempts: list[dict[str, Any]] = field(default_factory=list)
+    sources: Mapping[str, Source] = field(default_factory=dict)  # what was fetched, by custom_id; else a small page
 
     async def claim(self) -> Claim | None:
         """The next shard that the queue would serve, of any batch."""
@@ -47,7 +48,8 @@ class Worker:
             if failure is not None:
                 done.append(Settled(item.ord, ItemState.FAILED, self.attempts, failure, "told by the test", 503))
                 continue
-            frame = page_frame(item.ref, item.custom_id)
+            source = self.sources.get(item.custom_id)
+            frame = frame_of(source) if source else page_frame(item.ref, item.custom_id)
             done.append(
                 Settled(item.ord, ItemState.COMPLETED, self.attempts, None, None, 200, 1, (len(data), len(frame)))
             )
@@ -71,8 +73,12 @@ class Worker:
 
 def page_frame(url: str, title: str) -> bytes:
     """The frame of a small page, made as the pipeline makes it."""
-    source = Source(url, PAGE.format(title=title).encode(), "text/html; charset=utf-8")
-    return encode(source, convert(source, max_decoded_bytes=2**20), {})
+    return frame_of(Source(url, PAGE.format(title=title).encode(), "text/html; charset=utf-8"))
+
+
+def frame_of(source: Source) -> bytes:
+    """The frame of what was fetched, made as the pipeline makes it."""
+    return encode(source, convert(source, max_decoded_bytes=2**26), {})
 
 
 async def settle_in_sql(connection: Connection, public_id: str) -> None:

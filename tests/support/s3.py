@@ -1,5 +1,11 @@
-"""A store on loopback that speaks as much S3 as packs need: put, read a range, list by prefix, delete many at once."""
+"""A store on loopback that speaks as much S3 as packs need: put, read a range, list by prefix, delete many at once; and
+give an object to whoever has a URL that was signed for it.
+"""
 
+import hmac
+import time
+from datetime import UTC, datetime
+from hashlib import sha256
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -10,12 +16,14 @@ from aiohttp import web
 
 
 class S3:
-    """`async with S3() as s3`: one bucket, named `bucket`. Signatures are not checked."""
+    """`async with S3() as s3`: one bucket, named `bucket`. Only the signatures of URLs are checked, not those of headers."""
 
     PAGE = 1000  # keys in a listing, and in a deletion, as in S3
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.puts: list[str] = []  # keys, in the order in which they were written
+        self.headers: dict[str, dict[str, str]] = {}  # what an object is served with
         self.deletions: list[int] = []  # keys in each request that deleted
         self.denied = ""  # a part of keys that may not be deleted
         self._runner: web.AppRunner | None = None
@@ -51,13 +59,26 @@ class S3:
         }
 
     async def _put(self, request: web.Request) -> web.Response:
-        self.objects[request.match_info["key"]] = await request.read()
+        key = request.match_info["key"]
+        self.objects[key] = await request.read()
+        self.headers[key] = {
+            name: request.headers[name] for name in ("Content-Type", "Content-Disposition") if name in request.headers
+        }
+        self.puts.append(key)
         return web.Response(headers={"ETag": '"e"'})
 
     async def _get(self, request: web.Request) -> web.Response:
-        data = self.objects.get(request.match_info["key"])
+        key = request.match_info["key"]
+        if "X-Amz-Signature" in request.query and not _is_signed(request):
+            return web.Response(status=403)
+        if "X-Amz-Signature" not in request.query and "Authorization" not in request.headers:
+            return web.Response(status=403)
+        data = self.objects.get(key)
         if data is None:
             return web.Response(status=404)
+        if "Range" not in request.headers:
+            headers = {"ETag": '"e"', "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT", **self.headers.get(key, {})}
+            return web.Response(body=data, headers=headers)
         asked = request.http_range
         part = data[asked]
         start = asked.start or 0
@@ -97,6 +118,24 @@ class S3:
             return f"<Error><Key>{escape(key)}</Key><Code>AccessDenied</Code><Message>kept</Message></Error>"
         self.objects.pop(key, None)
         return f"<Deleted><Key>{escape(key)}</Key></Deleted>"
+
+
+def _is_signed(request: web.Request) -> bool:
+    """Whether the URL is signed for this method, by our key and still good: Signature Version 4, in the query."""
+    query, _, signature = request.rel_url.raw_query_string.partition("&X-Amz-Signature=")
+    day, region, service, last = request.query["X-Amz-Credential"].split("/")[1:]
+    at = request.query["X-Amz-Date"]
+    head = f"host:{request.headers['Host']}\n"
+    asked = "\n".join([request.method, request.rel_url.raw_path, query, head, "host", "UNSIGNED-PAYLOAD"])
+    text = "\n".join(["AWS4-HMAC-SHA256", at, f"{day}/{region}/{service}/{last}", sha256(asked.encode()).hexdigest()])
+    key = b"AWS4secret"
+    for part in (day, region, service, last):
+        key = hmac.digest(key, part.encode(), sha256)
+    begun = datetime.strptime(at, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    good = 0 < int(request.query["X-Amz-Expires"]) <= 604_800 and time.time() < begun + int(
+        request.query["X-Amz-Expires"]
+    )
+    return good and hmac.digest(key, text.encode(), sha256).hex() == signature
 
 
 def _is_key(tag: str) -> bool:

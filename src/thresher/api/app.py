@@ -19,7 +19,7 @@ import thresher
 from thresher.api import account, ops, problem_pages, problems
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
-from thresher.api.olostep import append, info, listing
+from thresher.api.olostep import append, hosted, info, listing, retrieve
 from thresher.api.olostep.export import router as export
 from thresher.api.olostep.routes import router as olostep
 from thresher.api.openapi import describe
@@ -73,6 +73,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(listing.router)
     app.include_router(append.router)
     app.include_router(export)
+    app.include_router(retrieve.router)
+    app.include_router(hosted.router)
     app.include_router(account.router)
     app.include_router(ops.router)
     app.include_router(problem_pages.router)

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thresher.domain import ids
 from thresher.domain.problem import Problem, ProblemCode
+from thresher.storage.blobs import StoreUnusable
 from thresher.storage.database import PASSING, DatabaseUnavailable
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 RETRY_AFTER = "2"  # seconds; long enough for a database that restarts, short enough for a caller that waits
 
 # A dependency is away or refuses us for the moment: the request itself may be right.
-UNAVAILABLE = (DatabaseUnavailable, StoreError, *PASSING)
+UNAVAILABLE = (DatabaseUnavailable, StoreUnusable, StoreError, *PASSING)
 
 _BY_STATUS = {
     400: ProblemCode.VALIDATION_ERROR,

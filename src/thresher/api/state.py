@@ -24,6 +24,8 @@ CLOSE = 5.0  # seconds that connections get to end in good order
 
 IN_A_THREAD = 64 * 1024  # bytes; smaller bodies are read faster than a thread is started
 
+LARGE_RESULT = 2**20  # bytes, as stored
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -31,8 +33,11 @@ class State:
     pool: Pool
     blobs: Blobs
     secret: bytes
+    hosted_secret: bytes  # signs the URLs of contents
     # Whoever reads a large body: 60 MB of `[[],[],...` are 2 GB of objects, which may be there once but not ten times.
     _large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    # Whoever reads a large result: one of 20 MB may be some hundreds once it is text.
+    _results: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     async def parse(self, read: Callable[[bytes, Settings], T], body: bytes) -> T:
         """What `read` makes of a body; of a large one in a thread, one at a time."""
@@ -40,6 +45,15 @@ class State:
             return read(body, self.settings)
         async with self._large:
             return await asyncio.to_thread(read, body, self.settings)
+
+    @asynccontextmanager
+    async def turn(self, size: int) -> AsyncIterator[None]:
+        """Around the reading of a stored result of so many bytes, and what is made of it: large ones go in turn."""
+        if size <= LARGE_RESULT:
+            yield
+            return
+        async with self._results:
+            yield
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -66,7 +80,8 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
     try:
         async with pool.acquire() as connection:
             secret = await accounts.secret(connection, "retrieve_id")
-        yield State(settings, pool, Blobs(settings.packs_url), secret)
+            hosted_secret = await accounts.secret(connection, "hosted_url")
+        yield State(settings, pool, Blobs(settings.packs_url), secret, hosted_secret)
     finally:
         try:
             await asyncio.wait_for(pool.close(), CLOSE)

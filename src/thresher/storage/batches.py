@@ -24,6 +24,9 @@ FROM batch b JOIN batch_progress p ON p.batch_id = b.id
 
 _BY_PUBLIC_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.public_id = $2"
 BY_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.id = $2"
+_SIGNED = f"{_COLUMNS} WHERE b.id = $1"
+_RECENT = f"{_COLUMNS} WHERE b.account_id = $1 AND p.purged_at IS NULL ORDER BY b.id DESC LIMIT $2"
+
 
 # Along an index of those that were not purged; the others may be many more.
 _RECENT = f"""{_COLUMNS}
@@ -109,6 +112,12 @@ async def get(connection: Connection, account: int, public_id: str) -> Batch | N
 async def get_by_key(connection: Connection, account: int, key: int) -> Batch | None:
     """The batch of this account with this internal key, or None."""
     row = await connection.fetchrow(BY_ID, account, key)
+    return Batch.of(row) if row else None
+
+
+async def get_signed(connection: Connection, key: int) -> Batch | None:
+    """The batch with this internal key, whoever's it is: for the holder of a URL that this cluster signed, and nobody else."""
+    row = await connection.fetchrow(_SIGNED, key)
     return Batch.of(row) if row else None
 
 

@@ -9,17 +9,19 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
 _AT_ONCE = 8  # ranges that one `read_all` has under way
 _GAP = 64 * 1024  # bytes between two ranges that are cheaper to read than to leave out
 _DELETED_TOGETHER = 1000  # objects: what S3 takes in one request
+_SIGNED_MOST = 604_800  # seconds that S3 lets a signed URL be good for
 
 
 class Span(NamedTuple):
@@ -61,6 +63,33 @@ class Blobs:
                 await asyncio.to_thread(self._put_local, self._root / key, data)
         except (OSError, BaseError) as error:
             raise StoreUnusable(f"the blob store does not take writes: {error}") from error
+
+    @property
+    def shares(self) -> bool:
+        """Whether the store itself answers whoever has a URL that it signed; a folder does not."""
+        return isinstance(self._store, S3Store)
+
+    async def share(self, key: str, data: bytes, *, media_type: str, disposition: str) -> None:
+        """Store an object for those who get a URL of it; once more does no harm. Raises StoreUnusable."""
+        headers = {"Content-Type": media_type, "Content-Disposition": disposition}
+        try:
+            await obstore.put_async(self._store, key, data, attributes=headers, use_multipart=False)
+        except (OSError, BaseError) as error:
+            raise StoreUnusable(f"the blob store does not take writes: {error}") from error
+
+    async def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            await obstore.head_async(self._store, key)
+        except (NotFoundError, FileNotFoundError):
+            return False
+        return True
+
+    async def signed_url(self, method: Literal["GET", "HEAD"], key: str, seconds: int) -> str:
+        """A URL of an object for one method, good for so many seconds, or for as long as S3 permits."""
+        if not isinstance(self._store, S3Store):
+            raise TypeError("a folder signs no URLs")
+        return await obstore.sign_async(self._store, method, key, timedelta(seconds=min(seconds, _SIGNED_MOST)))
 
     async def probe(self) -> None:
         """Write an object and take it away again. Raises StoreUnusable."""
@@ -159,8 +188,13 @@ def _neighbours(spans: Sequence[Span]) -> list[list[int]]:
 
 
 def pack_folder(batch_public_id: str) -> str:
-    """The folder of a batch's packs, which holds nothing else."""
+    """The folder of a batch's packs, which holds nothing else but what was made of them to be shared."""
     return f"packs/{batch_public_id}"
+
+
+def shared_key(batch_public_id: str, ord_: int, name: str) -> str:
+    """The key of one content of one item, in the batch's folder, so that it goes with the batch."""
+    return f"{pack_folder(batch_public_id)}/hosted/{ord_}/{name}"
 
 
 def pack_key(batch_public_id: str) -> str:

@@ -39,9 +39,11 @@ class Parts:
             found |= {name: orjson.Fragment(document[name]) for name in self._stored}
             if self._links and "links" in found:
                 found["links"] = chosen(orjson.loads(document["links"]), frame.header["url"], self._links)
-        if "html" in found:
-            try:
+        try:
+            if "html" in found:
                 found["html"] = frame.html(self._html_limit)
-            except ItemFailed:  # the limit was lowered since the page was fetched
-                found["size_exceeded"] = True
+            if "json" in found:
+                found["json"] = frame.json(self._html_limit)
+        except ItemFailed:  # the limit was lowered since the page was fetched
+            found["size_exceeded"] = True
         return frame.header, found

@@ -59,6 +59,14 @@ class ExportQuery:
     limit: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of each content, in characters (code points); `max_chars` is None up to the end."""
+
+    offset: int
+    max_chars: int | None
+
+
 def read_items_query(query: QueryParams, settings: Settings) -> ItemsQuery:
     """Raises Problem(validation_error). An empty parameter counts as absent: SDKs send a bare `?`."""
     status = query.get("status") or None
@@ -127,6 +135,14 @@ def read_formats(query: QueryParams) -> frozenset[str]:
     return frozenset(_listed(query, "formats", FORMATS, _OTHER_FORMATS) or FORMATS)
 
 
+def read_window(query: QueryParams) -> Window | None:
+    """The part of the contents that is asked for, None for all of them. Raises Problem(validation_error)."""
+    if not query.get("offset") and not query.get("max_chars"):
+        return None
+    offset = _integer(query, "offset", 0, least=0, most=_MOST)
+    return Window(offset, _integer(query, "max_chars", 0, least=1, most=_MOST) or None)
+
+
 def read_retrieve_id(query: QueryParams) -> str:
     """Raises Problem(validation_error) when there is none."""
     text = query.get("retrieve_id")
@@ -165,12 +181,13 @@ def _names(field: str, text: str) -> list[str]:
     return [name for part in value if (name := part.strip().lower())]
 
 
-def _integer(query: QueryParams, name: str, default: int, *, least: int) -> int:
+def _integer(query: QueryParams, name: str, default: int, *, least: int, most: int | None = None) -> int:
     text = (query.get(name) or "").strip()
     if not text:
         return default
-    if not _INTEGER.fullmatch(text) or int(text) < least:
-        raise _refused(name, f"{name} must be an integer of at least {least}")
+    if not _INTEGER.fullmatch(text) or int(text) < least or (most is not None and int(text) > most):
+        limits = f"at least {least}" if most is None else f"at least {least} and at most {most}"
+        raise _refused(name, f"{name} must be an integer of {limits}")
     return int(text)
 
 

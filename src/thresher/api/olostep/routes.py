@@ -1,34 +1,27 @@
 """The routes of the Olostep Batches API, and a cancel beside them. Each one: who asks, what is asked, one look at the database, the reply."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from thresher.api.auth import Reader, Writer
 from thresher.api.idempotency import IdempotencyKey, once
-from thresher.api.olostep import content, queries, schemas, views
-from thresher.api.olostep.lookup import find_batch, find_even_purged, refuse_purged
+from thresher.api.olostep import queries, schemas, views
+from thresher.api.olostep.lookup import find_batch, find_even_purged
 from thresher.api.olostep.requests import CreateBatch, read_changes, read_create
 from thresher.api.openapi import INTEGER, PROBLEMS, json_body
-from thresher.api.reply import json_bytes, json_reply
+from thresher.api.reply import json_reply
 from thresher.api.state import State, state_of
-from thresher.domain import credit, ids, metadata
+from thresher.domain import credit, metadata
 from thresher.domain.problem import Problem, ProblemCode
-from thresher.domain.states import BatchState, ItemState, Outcome
-from thresher.storage import batches, items, purge, submit
+from thresher.domain.states import BatchState, Outcome
+from thresher.storage import batches, purge, submit
 from thresher.storage.accounts import Account
-from thresher.storage.blobs import BlobMissing
 from thresher.storage.database import Connection
-from thresher.storage.items import Item
 from thresher.storage.submit import NewBatch
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
-
-# Read by hand, so that every client's spelling works; declared for the documentation.
-_Formats = WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(queries.FORMATS)}})
 
 
 @router.post(
@@ -111,28 +104,6 @@ async def delete_batch(request: Request, caller: Writer, batch_id: str) -> Respo
     return json_reply(views.deleted_view(batch))
 
 
-@router.get("/retrieve", response_model=schemas.Content, summary="What was made of one item")
-async def retrieve(
-    request: Request,
-    caller: Reader,
-    retrieve_id: Annotated[str | None, Query(description="Of an item of a batch. Required.")] = None,
-    formats: Annotated[list[str] | None, Query(description="Absent: all."), _Formats] = None,
-) -> Response:
-    state = state_of(request)
-    public_id = queries.read_retrieve_id(request.query_params)
-    wanted = queries.read_formats(request.query_params)
-    item = await _settled_item(state, caller, public_id)
-    if item.span is None or item.pack_key is None:
-        return json_bytes(content.render_failed(item, public_id))
-    try:
-        data = await state.blobs.read(item.pack_key, *item.span)
-    except BlobMissing:
-        await _settled_item(state, caller, public_id)  # the batch may have been purged since: then this says so
-        raise _no_content("The content of this item is no longer in the store.") from None
-    limit = state.settings.max_decoded_bytes
-    return json_bytes(await asyncio.to_thread(content.render, item, public_id, data, wanted, limit))
-
-
 def _new_batch(caller: Account, wanted: CreateBatch, state: State) -> NewBatch:
     return NewBatch(
         account=caller.id,
@@ -147,22 +118,3 @@ def _new_batch(caller: Account, wanted: CreateBatch, state: State) -> NewBatch:
         source=wanted.source,
         price=credit.price(wanted.options),
     )
-
-
-async def _settled_item(state: State, caller: Account, public_id: str) -> Item:
-    place = ids.parse_retrieve_id(state.secret, public_id)
-    item = None
-    if place is not None:
-        async with state.snapshot() as connection:
-            if batch := await batches.get_by_key(connection, caller.id, place[0]):
-                refuse_purged(batch)
-                item = await items.get(connection, batch, place[1])
-    if item is None:
-        raise _no_content("Content not found for the provided retrieve_id")
-    if item.state is ItemState.PENDING:
-        raise _no_content("This item is not finished yet; its content can be retrieved when it is.")
-    return item
-
-
-def _no_content(detail: str) -> Problem:
-    return Problem(ProblemCode.CONTENT_NOT_FOUND, detail)

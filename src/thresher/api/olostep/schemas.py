@@ -170,17 +170,35 @@ class Items(_Schema):
     cursor: int | None = Field(None, description="For the next page; absent on the last one.")
 
 
+class Window(_Schema):
+    """A part of each content. `total_chars` and `next_offset` are by format; null is the end."""
+
+    offset: int
+    max_chars: int | None
+    total_chars: dict[str, int]
+    next_offset: dict[str, int | None]
+
+
 class Content(_Schema):
     id: str
     retrieve_id: str
     url: str
     custom_id: str
     success: bool
-    size_exceeded: bool
+    size_exceeded: bool = Field(description="The contents are too much for one answer; their URLs are there.")
     html_content: str | None
     markdown_content: str | None
     text_content: str | None
-    json_content: str | None
+    json_content: str | None = Field(description="An object, as text.")
+    html_hosted_url: str | None = Field(
+        description="The content under a URL of its own, which needs no key and expires."
+    )
+    markdown_hosted_url: str | None
+    text_hosted_url: str | None
+    json_hosted_url: str | None
+    screenshot_hosted_url: None
+    file_hosted_url: None
+    window: Window | None = Field(None, description="With `max_chars` or `offset`.")
     links_on_page: list[str]
     page_metadata: dict[str, Any]
     attempts: list[dict[str, Any]] = Field(description="Every attempt at the item, oldest first.")

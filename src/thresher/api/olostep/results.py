@@ -1,0 +1,81 @@
+"""One item's result: found by its retrieve id, for its account or for the holder of a signed URL, and read in bounded memory."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from thresher.api.olostep.lookup import refuse_purged
+from thresher.api.state import State
+from thresher.convert.frame import Frame
+from thresher.domain import ids
+from thresher.domain.problem import Problem, ProblemCode
+from thresher.domain.states import ItemState
+from thresher.storage import batches, items
+from thresher.storage.accounts import Account
+from thresher.storage.batches import Batch
+from thresher.storage.blobs import BlobMissing
+from thresher.storage.items import Item
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished item, with its batch and who asked for it: None for whoever has a URL that we signed."""
+
+    retrieve_id: str
+    caller: Account | None
+    batch: Batch
+    item: Item
+
+    @property
+    def has_frame(self) -> bool:
+        """Whether there is anything to read: not of an item that failed."""
+        return self.item.span is not None and self.item.pack_key is not None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the frame."""
+        return self.item.span[1] if self.item.span else 0
+
+
+async def find(state: State, caller: Account | None, retrieve_id: str) -> Result:
+    """Raises Problem: content_not_found for an id that is unknown, foreign or unfinished; batch_purged."""
+    place = ids.parse_retrieve_id(state.secret, retrieve_id)
+    if place is None:
+        raise not_found()
+    async with state.snapshot() as connection:
+        if caller is None:
+            batch = await batches.get_signed(connection, place[0])
+        else:
+            batch = await batches.get_by_key(connection, caller.id, place[0])
+        if batch is None:
+            raise not_found()
+        refuse_purged(batch)
+        item = await items.get(connection, batch, place[1])
+    if item is None:
+        raise not_found()
+    if item.state is ItemState.PENDING:
+        raise not_found("This item is not finished yet; its content can be retrieved when it is.")
+    return Result(retrieve_id, caller, batch, item)
+
+
+async def read(state: State, result: Result, make: Callable[[Frame], T]) -> T:
+    """What `make` makes, in a thread, of the item's frame. To be called in a turn of `state`.
+
+    Raises Problem: content_not_found if there is no frame, or not any more, batch_purged; FrameError.
+    """
+    item = result.item
+    if item.span is None or item.pack_key is None:
+        raise not_found("This item has no content.")
+    try:
+        data = await state.blobs.read(item.pack_key, *item.span)
+    except BlobMissing:
+        await find(state, result.caller, result.retrieve_id)  # if the batch was purged since, this says so
+        raise not_found("The content of this item is no longer in the store.") from None
+    return await asyncio.to_thread(lambda: make(Frame.parse(data)))
+
+
+def not_found(detail: str = "Content not found for the provided retrieve_id") -> Problem:
+    return Problem(ProblemCode.CONTENT_NOT_FOUND, detail)
