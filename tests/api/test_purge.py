@@ -45,12 +45,15 @@ async def erase(api: Api, pool: Pool) -> None:
 
 def asks(api: Api, batch: dict[str, Any]) -> list[tuple[str, str, Any]]:
     """Every route that asks for one batch, as (method, path, body), but for its deletion."""
-    bodies = {"/v1/batches/{batch_id}/items": {"items": [{"url": URLS[0]}]}}
+    bodies = {
+        ("post", "/v1/batches/{batch_id}/items"): {"items": [{"url": URLS[0]}]},
+        ("patch", "/v1/batches/{batch_id}"): {"metadata": {"k": "v"}},
+    }
     found = [("GET", f"/v1/retrieve?retrieve_id={batch['retrieve_id']}", None)]
     for path, operations in api.app.openapi()["paths"].items():
         for method in operations:
             if "{batch_id}" in path and method != "delete":
-                body = bodies.get(path) if method == "post" else None
+                body = bodies.get((method, path))
                 found.append((method.upper(), path.format(batch_id=batch["id"]), body))
     return found
 
