@@ -26,6 +26,7 @@ _LOST = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError
 # What the code of a problem is as an exit code; an error for others.
 _EXIT_CODES = {
     "invalid_api_key": ExitCode.KEY,
+    "access_denied": ExitCode.KEY,
     "batch_not_found": ExitCode.NOT_FOUND,
     "batch_purged": ExitCode.NOT_FOUND,
     "validation_error": ExitCode.USAGE,

@@ -11,7 +11,6 @@ from thresher.cli.errors import CommandError
 from thresher.settings import Settings
 
 PATIENCE = aiohttp.ClientTimeout(total=10)
-NO_BATCH = "/v1/batches/batch_doctor"  # no batch has this id: a good key is answered with 404
 
 
 async def here(settings: Settings) -> Finding:
@@ -64,10 +63,10 @@ async def _greet(url: str, key: str | None) -> Finding:
         return missing(f"{url} is not a Thresher: its /healthz answers {alive}", "Correct THRESHER_URL.")
     if key is None:
         return missing(f"{url} answers, and there is no key for it", "Set THRESHER_API_KEY.")
-    status, _ = await _get(url + NO_BATCH, key)
+    status, _ = await _get(f"{url}/v1/account", key)
     if status == 401:
         return missing(f"{url} refuses the key", "Set THRESHER_API_KEY to a key that `thresher keys create` made.")
-    if status != 404:
+    if status != 200:
         return warning(f"{url} answers, but {status} to a question with the key", "Look at its /readyz.")
     return ok(f"{url} answers and takes the key")
 
