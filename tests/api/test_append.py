@@ -359,7 +359,7 @@ async def test_an_append_that_meets_the_start_is_told_so(api: Api, monkeypatch: 
 
 async def test_the_start_can_say_how_long_the_batch_may_take(api: Api) -> None:
     name = await open_batch(api, items=[item(0)], timeout=7200)
-    for wrong in ("0", "-1", "x", "1e3", "nan", "86401"):
+    for wrong in ("0", "-1", "x", "1e9", "nan", "86401"):
         answer = await post(api, f"{name}/start?timeout={wrong}")
         assert (answer.status_code, "THRESHER_BATCH_TIMEOUT" in answer.json()["detail"]) == (400, True)
     started = (await post(api, f"{name}/start?timeout=600.5")).json()

@@ -83,7 +83,7 @@ async def test_waiting_ends_in_time_with_what_is_known_by_then(api: Api) -> None
     assert (await ask(api, made, tag, wait="0.05")).status_code == 304
     late = await ask(api, made, wait="0.05")
     assert (late.status_code, late.headers["ETag"]) == (200, tag)
-    for wait in ("-1", "soon", "1e3", "NaN"):
+    for wait in ("-1", "soon", "1e", "NaN"):
         refused = await ask(api, made, wait=wait)
         assert (refused.status_code, "60 at most" in refused.json()["detail"]) == (400, True)
 

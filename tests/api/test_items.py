@@ -188,7 +188,7 @@ async def test_a_limit_over_the_largest_page_is_cut_and_an_absent_one_is_the_def
     async with running(small) as api:
         made = await api.create(*(f"https://a.example/{n}" for n in range(6)))
         path = f"/v1/batches/{made['id']}/items"
-        assert len((await api.get(path, status="pending", limit=100))["items"]) == 4
+        assert len((await api.get(path, status="pending", limit=10**40))["items"]) == 4
         assert len((await api.get(path, status="pending"))["items"]) == 3
         assert len((await api.get(path, status="pending", limit="", wait_for_completion="true"))["items"]) == 3
         assert (await api.client.get(path + "?")).status_code == 200

@@ -78,6 +78,13 @@ def test_what_is_refused_is_refused_in_the_documented_words(given: object, text:
     assert (caught.value.code, caught.value.detail) == (ProblemCode.VALIDATION_ERROR, text)
 
 
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_key_is_checked_though_its_value_leaves_it_out_or_deletes_it(value: object) -> None:
+    for change in (clean, lambda pairs, where: merged({}, pairs, where)):
+        with pytest.raises(Problem, match="square brackets"):
+            change({"items[0]": value}, "metadata")
+
+
 def test_the_place_of_an_items_metadata_is_named() -> None:
     with pytest.raises(Problem) as caught:
         clean({"[": "v"}, "items[3].metadata")

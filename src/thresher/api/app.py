@@ -59,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # clients do not follow redirects; a slash too many is a 404 that says so
         docs_url=None,  # FastAPI's own page loads its script from elsewhere; api/ops.py serves one from here
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,  # which becomes the name of a method in generated clients
     )
     app.mount("/docs/assets", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
     app.state.closing = lambda: False
@@ -78,7 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(account.router)
     app.include_router(ops.router)
     app.include_router(problem_pages.router)
-    describe(app)
+    describe(app, settings)
     return app
 
 

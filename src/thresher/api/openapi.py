@@ -1,28 +1,19 @@
-"""What /openapi.json says beyond what FastAPI finds by itself: bodies that are read by hand, and the problems."""
+"""What /openapi.json says beyond what FastAPI finds by itself: bodies that are read by hand, problems, headers, limits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel, WithJsonSchema
 
 from thresher.api.olostep import schemas
+from thresher.domain.problem import PROBLEMS as KINDS
+from thresher.settings import Settings
 
 NDJSON = "application/x-ndjson"
 
-# Of a parameter that is read by hand, so that every client's spelling works.
-INTEGER = WithJsonSchema({"type": "integer"})
-
-
-def one_of(names: Iterable[str]) -> WithJsonSchema:
-    """The same of a name."""
-    return WithJsonSchema({"type": "string", "enum": list(names)})
-
-
-def some_of(names: Iterable[str]) -> WithJsonSchema:
-    """The same of a list of names."""
-    return WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(names)}})
-
+_REQUIRED = "x-required"  # on its way from the parameter's schema to the parameter
 
 _REF = "#/components/schemas/{model}"
 
@@ -36,27 +27,70 @@ _BODIES: tuple[type[BaseModel], ...] = (
     schemas.Error,
 )
 
+# Which setting is the limit of which property, and by which keyword of JSON Schema.
+_LIMITS = (
+    ("CreateBatch", "items", "maxItems", "max_items"),
+    ("CreateBatch", "urls", "maxItems", "max_items"),
+    ("CreateBatch", "timeout", "maximum", "batch_timeout"),
+    ("CreateBatch", "webhook", "maxLength", "max_url_bytes"),
+    ("Append", "items", "maxItems", "max_items"),
+    ("NewItem", "url", "maxLength", "max_url_bytes"),
+    ("NewItem", "custom_id", "maxLength", "max_custom_id_bytes"),
+)
 
-def _problem(text: str) -> dict[str, Any]:
-    schema = {"$ref": _REF.format(model="Error")}
-    return {"description": text, "content": {"application/problem+json": {"schema": schema}}}
-
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: _problem("The request is wrong; `detail` and `errors` name where."),
-    401: _problem("The API key is missing or unknown."),
-    402: _problem("The account has too few credits."),
-    403: _problem("The key lacks the scope that this needs."),
-    404: _problem("There is no such batch or content in this account."),
-    409: _problem("The batch is not in the state that this needs."),
-    410: _problem("The batch was purged."),
-    413: _problem("The body is larger than the limit."),
-    429: _problem("The key has made too many requests; `Retry-After` says when the next one may come."),
-    500: _problem("An unexpected error, logged under the problem's id."),
-    503: _problem("A dependency is away; try again."),
+_WHAT = {
+    400: "The request is wrong; `detail` and `errors` name where.",
+    401: "The API key is missing, unknown, expired or revoked.",
+    402: "The account has too few credits; `detail` says how many.",
+    403: "The API key does not have the scope that this needs.",
+    404: "There is no such batch or content in this account.",
+    409: "Something stands in the way now; `code` says what.",
+    410: "It is gone; `code` says what.",
+    413: "The body is larger than the limit.",
+    415: "The body is compressed.",
+    422: "The idempotency key was used for another request.",
+    429: "The API key has used up its requests for now.",
+    500: "An unexpected error, logged under the problem's `id`.",
+    503: "A dependency is away; try again.",
 }
 
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is as the If-None-Match says."}}
+_ETAG = {"ETag": {"required": True, "schema": {"type": "string"}}}
+WITH_ETAG: dict[int | str, dict[str, Any]] = {
+    200: {"headers": _ETAG},
+    304: {"description": "It is as the If-None-Match says.", "headers": _ETAG},
+}
+
+_RETRY_AFTER = {"description": "Seconds until it is worth trying again.", "schema": {"type": "integer", "minimum": 1}}
+_HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string", "const": "Bearer"}}},
+    409: {"Retry-After": _RETRY_AFTER},
+    429: {"Retry-After": {"required": True, **_RETRY_AFTER}},
+    503: {"Retry-After": {"required": True, **_RETRY_AFTER}},
+}
+_REQUEST_ID = {
+    "description": "As it was sent, or made for this request.",
+    "required": True,
+    "schema": {"type": "string"},
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that can answer problems of these statuses."""
+    return {status: _problem(status) for status in statuses}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    codes = [code for code, kind in KINDS.items() if kind.status == status]
+    schema = {"allOf": [{"$ref": _REF.format(model="Error")}], "properties": {"code": {"enum": codes}}}
+    found = {"description": _WHAT[status], "content": {"application/problem+json": {"schema": schema}}}
+    return found | ({"headers": _HEADERS[status]} if status in _HEADERS else {})
+
+
+# What every route that needs a key can answer.
+PROBLEMS = problems(401, 403, 429, 500, 503)
+
+# And every route that reads a body.
+BODY_PROBLEMS = (400, 413, 415)
 
 
 def answer_of(model: type[BaseModel], media_type: str, text: str) -> dict[str, Any]:
@@ -64,10 +98,11 @@ def answer_of(model: type[BaseModel], media_type: str, text: str) -> dict[str, A
     return {"description": text, "content": {media_type: {"schema": {"$ref": _REF.format(model=model.__name__)}}}}
 
 
-def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """The `openapi_extra` of a route that reads a JSON body of this form by hand."""
+def json_body(model: type[BaseModel], **examples: Any) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads a JSON body of this form by hand, with an example for each name."""
     schema = {"$ref": _REF.format(model=model.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    shown = {"examples": {name: {"value": value} for name, value in examples.items()}} if examples else {}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, **shown}}}}
 
 
 def append_body() -> dict[str, Any]:
@@ -78,10 +113,31 @@ def append_body() -> dict[str, Any]:
     return extra
 
 
-def describe(app: FastAPI) -> None:
-    """Let the app's OpenAPI document hold the models that its routes refer to by hand."""
+def integer(least: int, most: int | None = None) -> WithJsonSchema:
+    """A parameter that is read by hand, so that every client's spelling works."""
+    return WithJsonSchema({"type": "integer", "minimum": least, **({} if most is None else {"maximum": most})})
+
+
+def one_of(names: Iterable[str]) -> WithJsonSchema:
+    """A parameter that is one of these, read by hand."""
+    return WithJsonSchema({"type": "string", "enum": list(names)})
+
+
+def some_of(names: Iterable[str]) -> WithJsonSchema:
+    """A parameter that is a list of these, read by hand."""
+    return WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(names)}})
+
+
+def required() -> WithJsonSchema:
+    """A parameter that must be there, which the route says in words of its own."""
+    return WithJsonSchema({"type": "string", "minLength": 1, _REQUIRED: True})
+
+
+def describe(app: FastAPI, settings: Settings) -> None:
+    """Let the app's OpenAPI document say all of it."""
     generate = app.openapi
 
+    @cache
     def openapi() -> dict[str, Any]:
         document = generate()
         known = document.setdefault("components", {}).setdefault("schemas", {})
@@ -89,12 +145,30 @@ def describe(app: FastAPI) -> None:
             schema = model.model_json_schema(ref_template=_REF)
             known.update(schema.pop("$defs", {}))
             known[model.__name__] = schema
-        # FastAPI's own form of a refusal, which this API never sends.
-        for path in document["paths"].values():
-            for operation in path.values():
-                operation["responses"].pop("422", None)
-        for name in ("HTTPValidationError", "ValidationError"):
+        for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form of a refusal, which is never sent
             known.pop(name, None)
+        for name, field, keyword, setting in _LIMITS:
+            known[name]["properties"][field][keyword] = getattr(settings, setting)
+        for operation in _operations(document):
+            _complete(operation)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in document["paths"].values():
+        yield from path.values()
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    """Every answer has the request's id; a 422 is there only if the route says so itself."""
+    for parameter in operation.get("parameters", ()):
+        parameter["required"] |= parameter["schema"].pop(_REQUIRED, False)
+        if parameter["in"] == "query" and not parameter["required"]:
+            parameter["allowEmptyValue"] = True  # which counts as absent
+    answers = operation["responses"]
+    if "422" in answers and "application/problem+json" not in answers["422"].get("content", {}):
+        del answers["422"]
+    for response in answers.values():
+        response["headers"] = {"X-Request-Id": _REQUEST_ID, **response.get("headers", {})}

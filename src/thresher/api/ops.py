@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from typing import Literal
 
 import asyncpg
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
+from pydantic import BaseModel
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 
+from thresher.api.openapi import problems
 from thresher.api.problems import RETRY_AFTER
 from thresher.api.state import State, state_of
 from thresher.domain.problem import Problem, ProblemCode
@@ -55,12 +58,25 @@ async def _blobs(blobs: Blobs) -> str:
     return "ok"
 
 
-@router.get("/healthz", summary="Whether this process is alive")
+class Alive(BaseModel):
+    status: Literal["ok"]
+
+
+class Ready(Alive):
+    dependencies: dict[Literal["database", "blobs"], Literal["ok"]]
+
+
+@router.get("/healthz", response_model=Alive, summary="Whether this process is alive")
 async def healthz() -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
-@router.get("/readyz", summary="Whether this process can serve: each dependency by name")
+@router.get(
+    "/readyz",
+    response_model=Ready,
+    responses=problems(503),
+    summary="Whether this process can serve: each dependency by name",
+)
 async def readyz(request: Request) -> JSONResponse:
     readiness: Readiness = request.app.state.readiness
     found = await readiness.look(state_of(request))

@@ -19,6 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thresher.domain import ids
@@ -120,10 +121,24 @@ def register(app: FastAPI, public_url: str | None) -> None:
     """Answer what FastAPI would otherwise answer in forms of its own."""
 
     async def handle(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            error = HTTPException(405, headers={"Allow": _allowed(request, error)})
         return answer(error, request.scope, public_url)
 
     for kind in (Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, handle)
+
+
+def _allowed(request: Request, error: HTTPException) -> str:
+    """Every method of this path; the framework itself names those of one route, though another may have the same path."""
+    path = getattr(request.scope.get("route"), "path", None)
+    taken = {method.upper() for method in request.app.openapi()["paths"].get(path, ())}
+    if not taken:  # a page, or a file of one
+        return (error.headers or {}).get("Allow", "GET, HEAD")
+    head = {**request.scope, "method": "HEAD"}  # which the document leaves out
+    if any(route.matches(head)[0] is Match.FULL for route in request.app.router.routes):
+        taken.add("HEAD")
+    return ", ".join(sorted(taken))
 
 
 class Border:

@@ -19,7 +19,7 @@ def clean(value: object, where: str) -> dict[str, str]:
         return {}
     pairs = _pairs(value, where)
     _check_count(len(pairs), where)
-    return {_key(key, where): _value(key, item, where) for key, item in pairs.items() if item is not None}
+    return {key: _value(key, item, where) for key, item in pairs.items() if item is not None}
 
 
 def merged(old: Mapping[str, str], changes: object, where: str) -> dict[str, str]:
@@ -39,7 +39,7 @@ def merged(old: Mapping[str, str], changes: object, where: str) -> dict[str, str
 def _pairs(value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _problem(where, f"Metadata must be an object. Got {_kind(value)}.")
-    return value
+    return {_key(key, where): item for key, item in value.items()}
 
 
 def _check_count(count: int, where: str) -> None:

@@ -20,7 +20,7 @@ from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import ndjson, queries, schemas, views
 from thresher.api.olostep.lookup import find_batch
 from thresher.api.olostep.requests import read_append
-from thresher.api.openapi import INTEGER, PROBLEMS, append_body
+from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, append_body, integer, problems
 from thresher.api.reply import json_reply
 from thresher.api.state import State, state_of
 from thresher.domain.problem import Problem, ProblemCode
@@ -44,6 +44,7 @@ def is_stream(scope: Scope) -> bool:
 @router.post(
     "/batches/{batch_id}/items",
     response_model=schemas.Batch,
+    responses=problems(*BODY_PROBLEMS, 402, 404, 409, 410, 422),
     openapi_extra=append_body(),
     summary="Append items to an open batch",
 )
@@ -54,7 +55,7 @@ async def append_items(
     offset: Annotated[
         str | None,
         Query(description="How many items the batch must have before."),
-        INTEGER,
+        integer(0),
     ] = None,
     key: IdempotencyKey = None,
 ) -> Response:
@@ -82,7 +83,12 @@ async def append_items(
     return await once(request, caller, key, read, write)
 
 
-@router.post("/batches/{batch_id}/start", response_model=schemas.Batch, summary="Start an open batch")
+@router.post(
+    "/batches/{batch_id}/start",
+    response_model=schemas.Batch,
+    responses=problems(400, 404, 410),
+    summary="Start an open batch",
+)
 async def start_batch(
     request: Request,
     caller: Writer,
@@ -90,7 +96,7 @@ async def start_batch(
     timeout: Annotated[
         str | None,
         Query(description="Seconds from now to the batch's deadline; as at its creation if absent."),
-        WithJsonSchema({"type": "number"}),
+        WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
     ] = None,
 ) -> Response:
     """Its items are worked at from now on, and its deadline counts from now. A batch that is not open is answered as it is."""

@@ -16,7 +16,7 @@ from thresher.api.olostep.lines import Lines
 from thresher.api.olostep.lookup import find_batch
 from thresher.api.olostep.parts import Parts
 from thresher.api.olostep.runs import Run, current, runs
-from thresher.api.openapi import INTEGER, NDJSON, PROBLEMS, answer_of, one_of, some_of
+from thresher.api.openapi import NDJSON, PROBLEMS, answer_of, integer, one_of, problems, some_of
 from thresher.api.state import State, state_of
 from thresher.api.streaming import Stream, begun
 from thresher.domain import ids
@@ -39,7 +39,7 @@ _Names = Annotated[list[str] | None, Query()]
 @router.get(
     "/batches/{batch_id}/export",
     response_class=Response,
-    responses={200: answer_of(schemas.ExportLine, NDJSON, "One object a line.")},
+    responses={200: answer_of(schemas.ExportLine, NDJSON, "One object a line."), **problems(400, 404, 409, 410)},
     summary="All results of a batch, line by line",
 )
 async def export_batch(
@@ -50,8 +50,8 @@ async def export_batch(
     status: Annotated[_Names, Query(description="Absent: all finished items."), some_of(queries.FINISHED)] = None,
     formats: Annotated[_Names, Query(description="Absent: markdown and links."), some_of(queries.EXPORTED)] = None,
     order: Annotated[str | None, Query(description="Absent: finished."), one_of(queries.ORDERS)] = None,
-    cursor: Annotated[str | None, Query(description="Of the last line that is there already."), INTEGER] = None,
-    limit: Annotated[str | None, Query(description="Lines at most; absent: all."), INTEGER] = None,
+    cursor: Annotated[str | None, Query(description="Of the last line that is there already."), integer(0)] = None,
+    limit: Annotated[str | None, Query(description="Lines at most; absent: all."), integer(1)] = None,
 ) -> Response:
     """Items in the order in which they finished, or, of a batch that is done, in which they were submitted."""
     state = state_of(request)

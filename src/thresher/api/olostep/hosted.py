@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from thresher.api.olostep import results
 from thresher.api.olostep.content import content_of
 from thresher.api.olostep.results import Result, not_found
-from thresher.api.openapi import PROBLEMS
+from thresher.api.openapi import problems
 from thresher.api.state import State, state_of
 from thresher.api.streaming import Stream, begun
 from thresher.convert.frame import Frame
@@ -25,9 +25,7 @@ from thresher.domain.problem import Problem, ProblemCode
 from thresher.storage.blobs import pack_folder, shared_key
 from thresher.storage.spool import pieces, spool
 
-router = APIRouter(
-    prefix="/v1", tags=["batches"], responses={status: PROBLEMS[status] for status in (404, 410, 500, 503)}
-)
+router = APIRouter(prefix="/v1", tags=["batches"], responses=problems(404, 410, 500, 503))
 
 SPOOLED = 2**20  # bytes; smaller contents are in memory until they are sent
 

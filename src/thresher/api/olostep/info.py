@@ -11,7 +11,7 @@ from thresher.api.auth import Reader
 from thresher.api.etag import etag, matches
 from thresher.api.olostep import queries, schemas, views
 from thresher.api.olostep.lookup import find_batch
-from thresher.api.openapi import NOT_MODIFIED, PROBLEMS
+from thresher.api.openapi import PROBLEMS, WITH_ETAG, problems
 from thresher.api.reply import json_bytes, to_json
 from thresher.api.state import State, state_of
 from thresher.api.watch import watch_of
@@ -25,7 +25,10 @@ _Seconds = WithJsonSchema({"type": "number", "minimum": 0})
 
 
 @router.get(
-    "/batches/{batch_id}", response_model=schemas.Batch, responses=NOT_MODIFIED, summary="Where a batch is, or will be"
+    "/batches/{batch_id}",
+    response_model=schemas.Batch,
+    responses=WITH_ETAG | problems(400, 404, 410),
+    summary="Where a batch is, or will be",
 )
 async def batch_info(
     request: Request,

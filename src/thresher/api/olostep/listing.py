@@ -15,7 +15,7 @@ from thresher.api.olostep import queries, schemas, views
 from thresher.api.olostep.lookup import find_batch
 from thresher.api.olostep.parts import Parts
 from thresher.api.olostep.runs import Run, runs
-from thresher.api.openapi import INTEGER, PROBLEMS, one_of, some_of
+from thresher.api.openapi import PROBLEMS, integer, one_of, problems, some_of
 from thresher.api.reply import json_reply
 from thresher.api.state import State, state_of
 from thresher.convert.frame import FrameError
@@ -40,14 +40,19 @@ _KEYS = {
 }
 
 
-@router.get("/batches/{batch_id}/items", response_model=schemas.Items, summary="A page of a batch's items")
+@router.get(
+    "/batches/{batch_id}/items",
+    response_model=schemas.Items,
+    responses=problems(400, 404, 410),
+    summary="A page of a batch's items",
+)
 async def batch_items(
     request: Request,
     caller: Reader,
     batch_id: str,
     status: Annotated[str | None, Query(description="Absent: all finished items."), one_of(queries.STATUSES)] = None,
-    cursor: Annotated[str | None, Query(description="From the previous page; absent: the start."), INTEGER] = None,
-    limit: Annotated[str | None, Query(description="Items in the page."), INTEGER] = None,
+    cursor: Annotated[str | None, Query(description="From the previous page; absent: the start."), integer(0)] = None,
+    limit: Annotated[str | None, Query(description="Items in the page."), integer(1)] = None,
     formats: Annotated[
         list[str] | None, Query(description="Contents of each completed item; absent: none."), some_of(queries.FORMATS)
     ] = None,

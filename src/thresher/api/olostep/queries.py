@@ -12,11 +12,11 @@ from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import ItemState
 from thresher.settings import Settings
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
-_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{0,6})?")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,1000}")
+_DECIMAL = re.compile(r"[0-9]{1,30}(\.[0-9]{0,400})?([eE][+-]?[0-9]{1,3})?")  # as programs write a float, too
 _WAIT_MOST = 60.0  # seconds; proxies and clients give up on an answer that takes longer
 _RECENT, _RECENT_MOST = 50, 100  # batches in a list
-_MOST = 2**31 - 1  # a cursor beyond it is beyond every batch; the columns are 32 bits wide
+MOST = 2**31 - 1  # a cursor beyond it is beyond every batch; the columns are 32 bits wide
 
 # What an item can be asked for by. `None`: it is unsettled and in a worker's hands.
 STATUSES: dict[str, ItemState | None] = {
@@ -76,7 +76,7 @@ def read_items_query(query: QueryParams, settings: Settings) -> ItemsQuery:
     cursor = _integer(query, "cursor", 0, least=0)
     limit = _integer(query, "limit", settings.default_page, least=1)
     formats = frozenset(_listed(query, "formats", FORMATS, _OTHER_FORMATS)).intersection(FORMATS)
-    return ItemsQuery(status, min(cursor, _MOST), min(limit, settings.max_page), formats)
+    return ItemsQuery(status, min(cursor, MOST), min(limit, settings.max_page), formats)
 
 
 def read_export_query(query: QueryParams) -> ExportQuery:
@@ -88,7 +88,7 @@ def read_export_query(query: QueryParams) -> ExportQuery:
         states or None,
         (formats | {"links"} if "links_on_page" in formats else formats) or frozenset({"markdown", "links"}),
         _one_of(query, "order", ORDERS) == "submitted",
-        min(_integer(query, "cursor", 0, least=0), _MOST),
+        min(_integer(query, "cursor", 0, least=0), MOST),
         _integer(query, "limit", 0, least=1) or None,
     )
 
@@ -96,7 +96,7 @@ def read_export_query(query: QueryParams) -> ExportQuery:
 def read_offset(query: QueryParams) -> int | None:
     """How many items the caller thinks a batch has, None if it does not say. Raises Problem(validation_error)."""
     offset = _integer(query, "offset", -1, least=0)
-    return None if offset < 0 else min(offset, _MOST)
+    return None if offset < 0 else min(offset, MOST)
 
 
 def read_timeout(query: QueryParams, settings: Settings) -> float | None:
@@ -139,8 +139,8 @@ def read_window(query: QueryParams) -> Window | None:
     """The part of the contents that is asked for, None for all of them. Raises Problem(validation_error)."""
     if not query.get("offset") and not query.get("max_chars"):
         return None
-    offset = _integer(query, "offset", 0, least=0, most=_MOST)
-    return Window(offset, _integer(query, "max_chars", 0, least=1, most=_MOST) or None)
+    offset = _integer(query, "offset", 0, least=0, most=MOST)
+    return Window(offset, _integer(query, "max_chars", 0, least=1, most=MOST) or None)
 
 
 def read_retrieve_id(query: QueryParams) -> str:

@@ -4,13 +4,12 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from thresher.api.auth import Reader
 from thresher.api.olostep import content, queries, results, schemas
 from thresher.api.olostep.content import UrlOf, Wanted
-from thresher.api.openapi import INTEGER, PROBLEMS
+from thresher.api.openapi import PROBLEMS, integer, problems, required, some_of
 from thresher.api.problems import base_url
 from thresher.api.reply import json_bytes
 from thresher.api.state import State, state_of
@@ -19,18 +18,21 @@ from thresher.domain.links import LinkOptions
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
 
-# Read by hand, so that every client's spelling works; declared for the documentation.
-_Formats = WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(queries.FORMATS)}})
 
-
-@router.get("/retrieve", response_model=schemas.Content, summary="What was made of one item")
+@router.get(
+    "/retrieve", response_model=schemas.Content, responses=problems(400, 404, 410), summary="What was made of one item"
+)
 async def retrieve(
     request: Request,
     caller: Reader,
-    retrieve_id: Annotated[str | None, Query(description="Of an item of a batch. Required.")] = None,
-    formats: Annotated[list[str] | None, Query(description="Absent: all."), _Formats] = None,
-    max_chars: Annotated[str | None, Query(description="Characters of each content at most."), INTEGER] = None,
-    offset: Annotated[str | None, Query(description="The first character of each content, from 0."), INTEGER] = None,
+    retrieve_id: Annotated[str | None, Query(description="Of an item of a batch."), required()] = None,
+    formats: Annotated[list[str] | None, Query(description="Absent: all."), some_of(queries.FORMATS)] = None,
+    max_chars: Annotated[
+        str | None, Query(description="Characters of each content at most."), integer(1, queries.MOST)
+    ] = None,
+    offset: Annotated[
+        str | None, Query(description="The first character of each content, from 0."), integer(0, queries.MOST)
+    ] = None,
 ) -> Response:
     state = state_of(request)
     query = request.query_params

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from thresher.api.auth import Reader, Writer
@@ -10,7 +11,7 @@ from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import queries, schemas, views
 from thresher.api.olostep.lookup import find_batch, find_even_purged
 from thresher.api.olostep.requests import CreateBatch, read_changes, read_create
-from thresher.api.openapi import INTEGER, PROBLEMS, json_body
+from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, integer, json_body, problems
 from thresher.api.reply import json_reply
 from thresher.api.state import State, state_of
 from thresher.domain import credit, metadata
@@ -23,11 +24,18 @@ from thresher.storage.submit import NewBatch
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
 
+_ITEM = {"url": "https://example.com/product/123", "custom_id": "product-123", "metadata": {"source": "catalog"}}
+
 
 @router.post(
     "/batches",
     response_model=schemas.Batch,
-    openapi_extra=json_body(schemas.CreateBatch),
+    responses=problems(*BODY_PROBLEMS, 402, 409, 422),
+    openapi_extra=json_body(
+        schemas.CreateBatch,
+        items={"items": [_ITEM, {"url": "https://example.com/"}], "country": "US", "metadata": {"name": "Q1"}},
+        open={"open": True},
+    ),
     summary="Start a batch",
 )
 async def create_batch(request: Request, caller: Writer, key: IdempotencyKey = None) -> Response:
@@ -47,12 +55,19 @@ async def create_batch(request: Request, caller: Writer, key: IdempotencyKey = N
     return await once(request, caller, key, read, write)
 
 
-@router.get("/batches/recent", response_model=schemas.Batches, summary="The latest batches, newest first")
+@router.get(
+    "/batches/recent",
+    response_model=schemas.Batches,
+    responses=problems(400),
+    summary="The latest batches, newest first",
+)
 async def recent_batches(
     request: Request,
     caller: Reader,
-    limit: Annotated[str | None, Query(description="50 when absent, 100 at most."), INTEGER] = None,
-    source: Annotated[str | None, Query(description="Only those that this source made.")] = None,
+    limit: Annotated[str | None, Query(description="50 when absent, 100 at most."), integer(1)] = None,
+    source: Annotated[
+        str | None, Query(description="Only those that this source made."), WithJsonSchema(schemas.SOURCE)
+    ] = None,
 ) -> Response:
     maker, most = queries.read_source(request.query_params), queries.read_recent_limit(request.query_params)
     state = state_of(request)
@@ -66,7 +81,8 @@ async def recent_batches(
 @router.patch(
     "/batches/{batch_id}",
     response_model=schemas.Batch,
-    openapi_extra=json_body(schemas.ChangeBatch),
+    responses=problems(*BODY_PROBLEMS, 404, 410),
+    openapi_extra=json_body(schemas.ChangeBatch, one={"metadata": {"priority": "low", "source": None}}),
     summary="Change a batch's metadata",
 )
 async def change_batch(request: Request, caller: Writer, batch_id: str) -> Response:
@@ -80,7 +96,12 @@ async def change_batch(request: Request, caller: Writer, batch_id: str) -> Respo
     return json_reply(views.batch_view(batch, state.settings.usd_per_credit))
 
 
-@router.post("/batches/{batch_id}/cancel", response_model=schemas.Batch, summary="End a batch before it is done")
+@router.post(
+    "/batches/{batch_id}/cancel",
+    response_model=schemas.Batch,
+    responses=problems(404, 410),
+    summary="End a batch before it is done",
+)
 async def cancel_batch(request: Request, caller: Writer, batch_id: str) -> Response:
     """Nothing pending is begun after the answer; what is settled stays. A batch that is over is answered as it is."""
     state = state_of(request)
@@ -91,7 +112,12 @@ async def cancel_batch(request: Request, caller: Writer, batch_id: str) -> Respo
     return json_reply(views.batch_view(batch, state.settings.usd_per_credit))
 
 
-@router.delete("/batches/{batch_id}", response_model=schemas.Deleted, summary="Delete a batch that is done")
+@router.delete(
+    "/batches/{batch_id}",
+    response_model=schemas.Deleted,
+    responses=problems(404, 409),
+    summary="Delete a batch that is done",
+)
 async def delete_batch(request: Request, caller: Writer, batch_id: str) -> Response:
     """Items and results are unreadable from the answer on, and erased soon after; the counts stay. It can be repeated."""
     async with state_of(request).connection() as connection:

@@ -1,8 +1,29 @@
-"""The Olostep face as models, for /openapi.json and /docs alone: requests are checked and replies written elsewhere."""
+"""The Olostep face as models, for /openapi.json and /docs alone: requests are checked and replies written elsewhere.
 
-from typing import Annotated, Any, Literal
+What a request may hold is said exactly, down to lengths and characters: programs make requests from it, to the limits.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.config import JsonDict
+from pydantic.json_schema import SkipJsonSchema
+
+from thresher.api.olostep import link_options
+from thresher.domain import metadata, source
+
+T = TypeVar("T")
+
+Maybe: TypeAlias = T | SkipJsonSchema[None]
+"""Of an answer: absent when there is none, never null."""
+
+_NO_NUL = r"^[^\u0000]*$"
+_EMPTY = {"type": "string", "maxLength": 0}
+_COUNTRY_CODE = {"type": "string", "format": "iso-3166-1-alpha-2", "pattern": "^([A-Za-z]{2}|RANDOM)$"}
+SOURCE = {"type": "string", "format": "printable", "minLength": 1, "maxLength": source.MAX}
+_URL = {"type": "string", "format": "uri", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\u0000]+$"}
+
+_Text = Annotated[str, Field(pattern=_NO_NUL)]
 
 Metadata = Annotated[
     dict[str, str],
@@ -18,46 +39,111 @@ _COUNTRY_APPLIED = Field(
     description="Whether there were such proxies. If not, the page was asked for as for a batch without a country.",
 )
 
+# Numbers and booleans become strings, and a pair with null is left out.
+_PAIRS = {
+    "type": "object",
+    "maxProperties": metadata.MAX_KEYS,
+    "propertyNames": {"maxLength": metadata.MAX_KEY, "pattern": r"^[^\[\]\u0000]*$"},
+    "additionalProperties": {
+        "type": ["string", "number", "boolean", "null"],
+        "maxLength": metadata.MAX_VALUE,
+        "pattern": _NO_NUL,
+    },
+}
+NewMetadata = Annotated[
+    dict[str, Any] | str | None,
+    WithJsonSchema({"anyOf": [_PAIRS, {"type": "null"}, _EMPTY]}),
+    Field(
+        description="At most 50 pairs; keys up to 40 characters, without square brackets, values up to 500."
+        " Numbers and booleans become strings.",
+        examples=[{"order_id": "12345", "priority": "high"}],
+    ),
+]
+
+
+def _or_empty(schema: dict[str, Any]) -> WithJsonSchema:
+    """Null and the empty string count as absent: there are clients that send every field of a form."""
+    return WithJsonSchema({"anyOf": [schema, {"type": "null"}, _EMPTY]})
+
 
 class _Schema(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
 class NewItem(_Schema):
-    url: str = Field(description="An http or https URL.", examples=["https://example.com/product/123"])
-    custom_id: str | None = Field(
-        None, description="Your own id of the item; one is made if absent.", examples=["product-123"]
+    url: Annotated[str, WithJsonSchema(_URL)] = Field(
+        description="An http or https URL, without a user name and password.",
+        examples=["https://example.com/product/123"],
     )
-    metadata: Metadata | None = None
+    custom_id: Annotated[
+        str | int | None, WithJsonSchema({"type": ["string", "integer", "null"], "pattern": _NO_NUL})
+    ] = Field(
+        None,
+        description="Your own id of the item; one is made if absent. The same one for two different URLs is refused.",
+        examples=["product-123"],
+    )
+    metadata: NewMetadata = None
 
 
 class Parser(_Schema):
-    id: str
+    id: Literal["none", ""] | None = Field(None, description="There is none yet.")
+
+
+# More than blanks.
+_Globs = Annotated[
+    list[Annotated[str, Field(pattern=r"[^\s\u0000-\u001f]")]], Field(max_length=link_options.MAX_PATTERNS)
+]
 
 
 class LinksOnPage(_Schema):
-    absolute_links: bool = Field(True, description="false: links to the page's own origin lose scheme and host.")
-    query_to_order_links_by: str | None = Field(None, description="Absent: links are in the order of the page.")
-    include_links: list[str] | None = Field(None, description="Glob patterns; absent: all links.")
-    exclude_links: list[str] | None = Field(None, description="Glob patterns; they win over `include_links`.")
+    absolute_links: bool | None = Field(
+        None, description="false: links to the page's own origin lose scheme and host. Absent: true."
+    )
+    query_to_order_links_by: str | None = Field(
+        None, max_length=link_options.MAX_QUERY, description="Absent: links are in the order of the page."
+    )
+    include_links: _Globs | None = Field(None, description="Glob patterns; absent: all links.", examples=[["/blog/**"]])
+    exclude_links: _Globs | None = Field(None, description="Glob patterns; they win over `include_links`.")
+
+
+# A batch has items, unless it is open: then they may come later.
+_SOME_ITEMS: JsonDict = {
+    "anyOf": [
+        {"required": ["items"], "properties": {"items": {"type": "array", "minItems": 1}}},
+        {"required": ["open"], "properties": {"open": {"const": True}}},
+        {
+            "required": ["urls"],
+            "properties": {"urls": {"type": "array", "minItems": 1}, "items": {"type": "null"}},
+        },
+    ]
+}
 
 
 class CreateBatch(_Schema):
-    items: list[NewItem] = Field(description="At least one, unless the batch is `open`.")
-    open: bool = Field(False, description="More items are appended before the batch is started.")
+    model_config = ConfigDict(extra="allow", json_schema_extra=_SOME_ITEMS)
+
+    items: list[NewItem] | None = Field(None, description="At least one, unless the batch is `open`.")
+    urls: list[Annotated[str, WithJsonSchema(_URL)]] | None = Field(
+        None, description="Instead of `items`: the URLs alone.", deprecated=True
+    )
+    open: bool | None = Field(None, description="More items are appended before the batch is started.")
     timeout: float | None = Field(
         None,
-        gt=0,
         description="Seconds until the batch ends with what it has; of an open one counted again from its start.",
+        json_schema_extra={"exclusiveMinimum": 0},
     )
-    country: str | None = Field(None, description="ISO 3166-1 alpha-2, in any case, or RANDOM.")
-    parser: Parser | None = None
+    country: Annotated[str | None, _or_empty(_COUNTRY_CODE)] = Field(
+        None, description="ISO 3166-1 alpha-2, in any case, or RANDOM.", examples=["US"]
+    )
+    parser: Parser | Literal["none", ""] | None = Field(None, description="An object with an id, or the id alone.")
     links_on_page: LinksOnPage | None = None
-    metadata: Metadata | None = None
-    webhook: str | None = Field(None, description="An http or https URL.")
-    formats: list[str] | None = None
+    metadata: NewMetadata = None
+    webhook: Annotated[str | None, _or_empty(_URL)] = Field(None, description="An http or https URL.")
+    formats: list[_Text] | _Text | None = Field(None, description="Recorded; it changes nothing.")
     wait_before_scraping: float | None = Field(None, ge=0, description="Milliseconds. Recorded; it changes nothing.")
-    source: str = Field("api", min_length=1, max_length=40, description="Who makes the batch, for the list of batches.")
+    source: Annotated[str, WithJsonSchema(SOURCE)] | None = Field(
+        None, description="Who makes the batch, for the list of batches. Absent: api.", examples=["nightly"]
+    )
     robots: Literal["obey", "report", "ignore"] | None = Field(None, description="Absent: obey.")
     on_blocked: Literal["fail", "keep"] | None = Field(None, description="Absent: fail.")
 
@@ -65,7 +151,7 @@ class CreateBatch(_Schema):
 class ChangeBatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    metadata: dict[str, str | float | bool | None] | Literal[""] | None = Field(
+    metadata: NewMetadata = Field(
         description='Merged into what there is: null or "" deletes a key, and null or "" alone all of them.'
     )
 
@@ -105,14 +191,14 @@ class Batch(_Schema):
     counts: Counts
     rate: float | None = Field(description="Items finished a second: lately, or of a batch that is done on average.")
     eta: int | None = Field(description="When it will be done at this rate, in seconds since the epoch.")
-    country: str | None = None
-    batch_country: str | None = None
-    robots: Literal["obey", "report", "ignore"] | None = Field(
+    country: Maybe[str] = None
+    batch_country: Maybe[str] = None
+    robots: Maybe[Literal["obey", "report", "ignore"]] = Field(
         None, description="As chosen at the creation; absent: obey."
     )
-    on_blocked: Literal["fail", "keep"] | None = Field(None, description="As chosen at the creation; absent: fail.")
-    webhook: str | None = None
-    finished_at: int | None = None
+    on_blocked: Maybe[Literal["fail", "keep"]] = Field(None, description="As chosen at the creation; absent: fail.")
+    webhook: Maybe[str] = None
+    finished_at: Maybe[int] = None
 
 
 class Batches(_Schema):
@@ -144,20 +230,20 @@ class Item(_Schema):
     custom_id: str
     url: str
     status: Literal["pending", "processing", "completed", "failed", "skipped", "cancelled"]
-    id: str | None = None
-    retrieve_id: str | None = Field(None, description="For /v1/retrieve; absent while the item is unsettled.")
-    metadata: Metadata | None = None
-    http_status: int | None = None
-    error: ItemError | None = None
-    verdict: Verdict | None = Field(None, description="Of an answer that is not the page, failed or kept.")
-    country: str | None = _COUNTRY
-    country_applied: bool | None = _COUNTRY_APPLIED
-    links_on_page: list[str] | None = Field(None, description="Of a completed item, if the batch asked for them.")
+    id: Maybe[str] = None
+    retrieve_id: Maybe[str] = Field(None, description="For /v1/retrieve; absent while the item is unsettled.")
+    metadata: Maybe[Metadata] = None
+    http_status: Maybe[int] = None
+    error: Maybe[ItemError] = None
+    verdict: Maybe[Verdict] = Field(None, description="Of an answer that is not the page, failed or kept.")
+    links_on_page: Maybe[list[str]] = Field(None, description="Of a completed item, if the batch asked for them.")
+    country: Maybe[str] = _COUNTRY
+    country_applied: Maybe[bool] = _COUNTRY_APPLIED
     html_content: str | None = Field(None, description="Contents are there if `formats` asks for them.")
     markdown_content: str | None = None
     text_content: str | None = None
     json_content: str | None = None
-    size_exceeded: bool | None = Field(None, description="true: the contents are too large for a page; retrieve them.")
+    size_exceeded: Maybe[bool] = Field(None, description="true: the contents are too large for a page; retrieve them.")
 
 
 class Items(_Schema):
@@ -167,7 +253,7 @@ class Items(_Schema):
     status: Literal["in_progress", "completed"]
     items: list[Item]
     items_count: int = Field(description="All items under the filter, on all pages.")
-    cursor: int | None = Field(None, description="For the next page; absent on the last one.")
+    cursor: Maybe[int] = Field(None, description="For the next page; absent on the last one.")
 
 
 class Window(_Schema):
@@ -198,14 +284,14 @@ class Content(_Schema):
     json_hosted_url: str | None
     screenshot_hosted_url: None
     file_hosted_url: None
-    window: Window | None = Field(None, description="With `max_chars` or `offset`.")
+    window: Maybe[Window] = Field(None, description="With `max_chars` or `offset`.")
     links_on_page: list[str]
     page_metadata: dict[str, Any]
     attempts: list[dict[str, Any]] = Field(description="Every attempt at the item, oldest first.")
-    error: ItemError | None = None
-    verdict: Verdict | None = Field(None, description="Of an answer that is not the page, failed or kept.")
-    country: str | None = _COUNTRY
-    country_applied: bool | None = _COUNTRY_APPLIED
+    error: Maybe[ItemError] = None
+    verdict: Maybe[Verdict] = Field(None, description="Of an answer that is not the page, failed or kept.")
+    country: Maybe[str] = _COUNTRY
+    country_applied: Maybe[bool] = _COUNTRY_APPLIED
 
 
 class ExportLine(_Schema):
@@ -226,10 +312,10 @@ class ExportLine(_Schema):
     error: ItemError | None
     attempts: int
     retrieve_id: str
-    verdict: Verdict | None = Field(None, description="Of an answer that is not the page, failed or kept.")
-    country: str | None = _COUNTRY
-    country_applied: bool | None = _COUNTRY_APPLIED
-    metadata: Metadata | None = None
+    verdict: Maybe[Verdict] = Field(None, description="Of an answer that is not the page, failed or kept.")
+    metadata: Maybe[Metadata] = None
+    country: Maybe[str] = _COUNTRY
+    country_applied: Maybe[bool] = _COUNTRY_APPLIED
 
 
 class Error(_Schema):
