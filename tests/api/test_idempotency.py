@@ -80,7 +80,7 @@ async def test_a_key_that_is_none_or_too_long_is_refused_with_the_limit(api: Api
         assert said in answer.json()["detail"]
 
 
-async def test_what_was_refused_leaves_its_key_free_but_for_want_of_credits(
+async def test_what_is_refused_leaves_its_key_free_and_nothing_behind(
     api: Api, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (await post(api, "k", body="{}")).status_code == 400
@@ -95,12 +95,25 @@ async def test_what_was_refused_leaves_its_key_free_but_for_want_of_credits(
         patched.setattr(submit, "create", refuse)
         for code in (ProblemCode.RATE_LIMIT_EXCEEDED, ProblemCode.SERVICE_UNAVAILABLE, ProblemCode.ACCESS_DENIED):
             assert (await post(api, "k")).json()["code"] == code
-        code = ProblemCode.CREDITS_EXHAUSTED
-        poor = await post(api, "poor")
-        assert (poor.status_code, is_first(poor), await count(pool)) == (402, True, 0)
-    assert is_replay_of(await post(api, "poor"), poor)
+            assert await count(pool) == 0
     assert is_first(made := await post(api, "k"))
     assert (made.status_code, await count(pool)) == (200, 1)
+
+
+async def test_want_of_credits_is_answered_alike_under_a_key_also_when_there_are_some_again(
+    api: Api, pool: Pool
+) -> None:
+    opened = (await api.client.post("/v1/batches", json={"open": True})).json()["id"]
+    await pool.execute("UPDATE account SET credit_limited = true")
+    made, added = await post(api, "made"), await post(api, "added", f"/v1/batches/{opened}/items")
+    assert (made.status_code, is_first(made), made.json()["metadata"]) == (402, True, {"n": "1"})
+    assert (added.status_code, is_first(added), added.json()["total"]) == (402, True, 0)
+    await pool.execute("UPDATE account SET credit_limited = false")
+    assert is_replay_of(await post(api, "made"), made)
+    assert is_replay_of(await post(api, "added", f"/v1/batches/{opened}/items"), added)
+    assert await pool.fetchval("SELECT count(*) FROM item") == 0
+    assert is_first(again := await post(api, "another"))
+    assert (again.status_code, await count(pool)) == (200, 2)
 
 
 async def test_a_key_is_free_again_after_24_hours_and_its_answer_is_deleted(api: Api, pool: Pool) -> None:
