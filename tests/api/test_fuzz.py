@@ -38,7 +38,9 @@ _body = _json | st.fixed_dictionaries(
 )
 _query = st.lists(
     st.tuples(
-        st.sampled_from(["status", "cursor", "limit", "formats", "formats[]", "retrieve_id", "offset", "x"]),
+        st.sampled_from(
+            ["status", "cursor", "limit", "formats", "formats[]", "retrieve_id", "offset", "max_chars", "x"]
+        ),
         st.text(max_size=20) | st.integers().map(str) | st.sampled_from(["html", "[]", '["text"]', "completed", "\0"]),
     ),
     max_size=4,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -122,7 +123,8 @@ async def test_a_large_content_without_room_for_its_file_is_told_to_come_back(
 ) -> None:
     _, (_, page, _) = await made(api, pool)
 
-    def full() -> None:
+    def full(**options: Path) -> None:
+        assert options["dir"] == api.settings.data_dir / "blobs"  # the one folder that the server may surely write to
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(spool.tempfile, "TemporaryFile", full)

@@ -65,6 +65,11 @@ class Blobs:
             raise StoreUnusable(f"the blob store does not take writes: {error}") from error
 
     @property
+    def folder(self) -> Path | None:
+        """Where the objects lie if that is a disk of this machine: a place that is written to in any case."""
+        return self._root
+
+    @property
     def shares(self) -> bool:
         """Whether the store itself answers whoever has a URL that it signed; a folder does not."""
         return isinstance(self._store, S3Store)

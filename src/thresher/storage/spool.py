@@ -6,6 +6,7 @@ It is gone when it is closed, or with the process.
 import asyncio
 import tempfile
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from thresher.storage.blobs import StoreUnusable
@@ -13,10 +14,10 @@ from thresher.storage.blobs import StoreUnusable
 CHUNK = 256 * 1024  # bytes
 
 
-def spool(data: bytes) -> BinaryIO:
-    """`data` in a temporary file, to be read from its start. Raises StoreUnusable if there is no room for it."""
+def spool(data: bytes, folder: Path | None) -> BinaryIO:
+    """`data` in a temporary file of this folder, to be read from its start. Raises StoreUnusable if there is no room for it."""
     try:
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - `pieces` closes it
+        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - `pieces` closes it
         file.write(data)
         file.seek(0)
     except OSError as error:

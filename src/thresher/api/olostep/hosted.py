@@ -102,7 +102,7 @@ async def _streamed(state: State, result: Result, name: str, headers: dict[str, 
 
     def make(frame: Frame) -> tuple[int, bytes | BinaryIO]:
         data = _bytes_of(frame, name, limit)
-        return len(data), b"" if head else data if len(data) <= SPOOLED else spool(data)
+        return len(data), b"" if head else data if len(data) <= SPOOLED else spool(data, state.blobs.folder)
 
     async with state.turn(result.size):
         size, body = await results.read(state, result, make)
