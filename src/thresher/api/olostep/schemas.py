@@ -36,7 +36,7 @@ _COUNTRY = Field(
 )
 _COUNTRY_APPLIED = Field(
     None,
-    description="Whether there were such proxies. If not, the page was asked for as for a batch without a country.",
+    description="Whether there were such proxies. If not, the page was asked for the usual way, but in the languages of the country.",
 )
 
 # Numbers and booleans become strings, and a pair with null is left out.
