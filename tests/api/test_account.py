@@ -1,5 +1,6 @@
 """What a key is good for, and what becomes of a request that cannot be paid for."""
 
+import asyncio
 from datetime import timedelta
 
 import httpx
@@ -88,3 +89,23 @@ async def test_what_cannot_be_paid_for_is_a_402_with_the_numbers_and_nothing_of_
     async with pool.acquire() as connection:
         await ledger.grant(connection, acme, 1)
     assert (await api.client.post(append, content=lines, headers=headers)).json()["total_urls"] == 11
+
+
+async def test_submits_that_wait_for_one_another_leave_the_server_to_the_others(
+    api: Api, acme: int, pool: Pool
+) -> None:
+    theirs = {"Authorization": "Bearer thr_acme"}
+    async with pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        assert await ledger.hold(connection, acme)  # as a large submit does
+        body = {"urls": [URLS[0]]}
+        waiting = [asyncio.create_task(api.client.post("/v1/batches", json=body, headers=theirs)) for _ in range(15)]
+        async with asyncio.timeout(20):
+            while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.005)
+            assert (await api.client.get("/v1/account", headers=theirs)).status_code == 200
+            await api.create(*URLS)
+        await transaction.rollback()
+    answers = [(await answer).status_code for answer in waiting]
+    assert sorted(answers) == [200] * 10 + [402] * 5

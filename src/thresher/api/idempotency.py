@@ -51,7 +51,7 @@ async def once(
     state = state_of(request)
     if key is None:
         wanted = await read()
-        async with state.connection() as connection:
+        async with state.submitting(caller) as connection:
             return await write(connection, wanted)
     keyed = Keyed(caller.id, key, await _fingerprint(request))
     try:
@@ -59,7 +59,7 @@ async def once(
             answer = await idempotency.find(connection, keyed)
         if answer is None:
             wanted = await read()
-            async with state.connection() as connection:
+            async with state.submitting(caller) as connection:
                 answer = await idempotency.once(
                     connection, keyed, lambda: _answer(request, write(connection, wanted), state.settings.public_url)
                 )

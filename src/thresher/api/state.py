@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
+from weakref import WeakValueDictionary
 
 from fastapi import Request
 
 from thresher.settings import Settings
 from thresher.storage import accounts
+from thresher.storage.accounts import Account
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection, Pool, open_pool
 
@@ -39,6 +41,9 @@ class State:
     # Whoever reads a large result: one of 20 MB may be some hundreds once it is text.
     _results: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
+    # Whose submits wait for one another.
+    _payers: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
     async def parse(self, read: Callable[[bytes, Settings], T], body: bytes) -> T:
         """What `read` makes of a body; of a large one in a thread, one at a time."""
         if len(body) <= IN_A_THREAD:
@@ -59,6 +64,18 @@ class State:
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection without a transaction: the storage function called opens its own."""
         async with self.pool.acquire(timeout=ACQUIRE) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def submitting(self, caller: Account) -> AsyncIterator[Connection]:
+        """A connection for items of this account. One with a limit on its credits lets one submit at a time through in the
+        database: here they wait without a connection, of which they would soon hold all.
+        """
+        if not caller.limited:
+            async with self.connection() as connection:
+                yield connection
+            return
+        async with self._payers.setdefault(caller.id, asyncio.Lock()), self.connection() as connection:
             yield connection
 
     @asynccontextmanager

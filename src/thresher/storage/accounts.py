@@ -9,8 +9,9 @@ from thresher.storage.database import Connection, connect
 
 # A key that is known, not revoked and not expired; `left` are the seconds until it expires.
 _AUTHENTICATE = """
-SELECT account_id, scopes, extract(epoch FROM expires_at - now())::float8 AS left FROM api_key
-WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+SELECT k.account_id, a.credit_limited, k.scopes, extract(epoch FROM k.expires_at - now())::float8 AS left
+FROM api_key k JOIN account a ON a.id = k.account_id
+WHERE k.hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
 """
 
 # The first account is the operator's.
@@ -24,12 +25,15 @@ _FIND = "SELECT id FROM account WHERE org::text = lower($1) OR name = $1 ORDER B
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who asks. `scopes` is empty for a key that may do everything; `left`: seconds from the look on until it expires."""
+    """Who asks, as of a look. `scopes` is empty for a key that may do everything; `left`: seconds until it expires;
+    `limited`: whether the account's credits are.
+    """
 
     id: int
     key_hash: bytes
     scopes: frozenset[str] = frozenset()
     left: float = math.inf
+    limited: bool = False
 
 
 async def authenticate(connection: Connection, key_hash: bytes) -> Account | None:
@@ -38,7 +42,7 @@ async def authenticate(connection: Connection, key_hash: bytes) -> Account | Non
     if row is None:
         return None
     left = math.inf if row["left"] is None else row["left"]
-    return Account(row["account_id"], key_hash, frozenset(row["scopes"]), left)
+    return Account(row["account_id"], key_hash, frozenset(row["scopes"]), left, row["credit_limited"])
 
 
 async def secret(connection: Connection, name: str) -> bytes:

@@ -126,7 +126,7 @@ async def _append_lines(
         _check_open(batch)
         async for piece in ndjson.slices(request.stream()):
             items = await asyncio.to_thread(ndjson.read_slice, piece, state.settings)
-            async with state.connection() as connection:
+            async with state.submitting(caller) as connection:
                 total = await _append(connection, batch, items, position, state.settings.max_batch_items)
             position = None if position is None else total
     return json_reply(views.batch_view(await _find(state, caller, batch_id), state.settings.usd_per_credit))
