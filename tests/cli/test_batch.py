@@ -82,9 +82,10 @@ async def some_batch(cli: Cli, *more: str) -> str:
     return ended.out.strip()
 
 
-async def test_redirects_show_where_they_led(cli: Cli) -> None:
-    (row,) = (await cli.run("batch", "http://a.example/redirect/2/x")).rows
+async def test_redirects_show_where_they_led_and_a_country_whether_it_was_asked_from(cli: Cli) -> None:
+    (row,) = (await cli.run("batch", "http://a.example/redirect/2/x", "--country", "de")).rows
     assert (row["url"], row["final_url"]) == ("http://a.example/redirect/2/x", "http://a.example/page/x")
+    assert (row["country"], row["country_applied"]) == ("DE", False)
 
 
 async def test_name_metadata_and_country_are_kept_with_the_batch(cli: Cli) -> None:

@@ -12,6 +12,7 @@ from thresher.cli.client.words import DEFAULT_FORMATS, MORE_FORMATS
 
 _HEAD = ("custom_id", "url", "final_url", "status", "http_status", "title")
 _TAIL = ("error", "attempts", "retrieve_id")
+_IF_ANY = ("verdict", "country", "country_applied", "metadata")
 
 
 class Download:
@@ -67,8 +68,7 @@ class Download:
         return b"".join(orjson.dumps(self._line(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows)
 
     def _line(self, row: Json) -> Json:
-        line = {name: row[name] for name in self._fields}
-        return line | {"metadata": row["metadata"]} if "metadata" in row else line
+        return {name: row[name] for name in self._fields} | {name: row[name] for name in _IF_ANY if name in row}
 
     def _count(self, row: Json) -> None:
         self.lines += 1
