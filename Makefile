@@ -10,6 +10,9 @@ PEERS_STAMP := $(PEERS)/.complete
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(4, len(os.sched_getaffinity(0)) + 1))')
 URLS ?= 2000
 ROUNDS ?= 3
+# How long the fuzzer runs, and how many requests it makes of an operation before the next one's turn.
+SECONDS ?= 300
+EXAMPLES ?= 100
 # Rounds of the soak, and pages in each.
 SOAK ?= 5
 PAGES ?= 1000
@@ -18,7 +21,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check soak bench docs lock clean
+.PHONY: help setup demo run test check fuzz soak bench docs lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +49,9 @@ check: setup ## Check style, types and the floors
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: setup ## Make requests of /openapi.json, right and wrong ones, and hold the answers against it; SECONDS=300 EXAMPLES=100 SEED=
+	$(BIN)/python -m tests.conformance --seconds $(SECONDS) --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED))
 
 soak: setup ## Put 5,000 mixed pages, hostile ones among them, through a server: nothing may grow; SOAK=5 PAGES=1000
 	$(BIN)/python -m tests.soak --rounds $(SOAK) --pages $(PAGES)

@@ -218,7 +218,10 @@ BAD = [
         b'{"url": "https://a.example/"}\r\n{"url": "ftp://a.example/"}\r\n',
         "line 2, url: the scheme must be http or https",
     ),
-    (b'{"url": "https://a.example/", "custom_id": true}', "line 1, custom_id: must be a string or an integer"),
+    (
+        b'{"url": "https://a.example/", "custom_id": true}',
+        "line 1, custom_id: must be a string, or an integer of 64 bits",
+    ),
     (b'{"url": "https://a.example/", "metadata": {"a": {}}}', 'line 1, metadata: Metadata value for key "a" must be'),
     (b'{"url": "https://a.example/\xff"}', "line 1: not valid JSON"),
     (

@@ -38,9 +38,10 @@ BAD = [
     (with_item(custom_id="x" * 4097), "items[3].custom_id: 4097 bytes; the limit is 4096"),
     (with_item(custom_id="é" * 2049), "items[3].custom_id: 4098 bytes; the limit is 4096"),
     (with_item(custom_id="a\0b"), "items[3].custom_id: must not contain NUL"),
-    (with_item(custom_id=True), "items[3].custom_id: must be a string or an integer"),
-    (with_item(custom_id={"a": 1}), "items[3].custom_id: must be a string or an integer"),
-    (with_item(custom_id=10**40), "items[3].custom_id: must be a string or an integer"),
+    (with_item(custom_id=True), "items[3].custom_id: must be a string, or an integer of 64 bits"),
+    (with_item(custom_id={"a": 1}), "items[3].custom_id: must be a string, or an integer of 64 bits"),
+    (with_item(custom_id=0.5), "items[3].custom_id: must be a string, or an integer of 64 bits"),
+    (with_item(custom_id=10**40), "items[3].custom_id: must be a string, or an integer of 64 bits"),
     (with_item(custom_id="g1"), "items[1] and items[3] have the same custom_id 'g1' for different URLs"),
     (with_item(metadata=[1]), "items[3].metadata: Metadata must be an object"),
     (with_item(metadata={"a": {}}), 'items[3].metadata: Metadata value for key "a" must be a string. Got object.'),
@@ -64,6 +65,8 @@ BAD = [
     ({"items": [GOOD], "webhook": {"url": "https://a.example"}}, "webhook: must be a string, not an object"),
     ({"items": [GOOD], "webhook_url": "nonsense"}, "webhook_url: not a valid absolute URL"),
     ({"items": [GOOD], "formats": ["a\0"]}, "formats: must not contain NUL"),
+    ({"items": [GOOD], "links_on_page": {"query_to_order_links_by": "\0"}}, "by: must not contain NUL"),
+    ({"items": [GOOD], "links_on_page": {"include_links": ["/a", "/\0"]}}, "include_links[1]: must not contain NUL"),
     ({"items": [GOOD], "formats": "x" * 70_000}, "formats: 70002 bytes; the limit is 65536"),
     ({"items": [GOOD], "formats": [[]] * 70_000}, "formats: more than 65536 bytes, the limit"),
     ({"items": [GOOD], "formats": {"html": True}}, "formats: must be an array of strings"),
@@ -123,10 +126,10 @@ async def test_what_is_not_a_json_object_is_refused_as_such(api: Api, body: byte
 @pytest.mark.parametrize("levels", [17, 200, 900])
 async def test_an_option_nested_deeper_than_can_be_stored_is_refused(api: Api, levels: int) -> None:
     deep = "[" * levels + "]" * levels
-    body = f'{{"items": [{json.dumps(GOOD)}], "links_on_page": {deep}}}'
+    body = f'{{"items": [{json.dumps(GOOD)}], "formats": {deep}}}'
     response = await api.client.post("/v1/batches", content=body)
     assert response.status_code == 400
-    assert "links_on_page: nested deeper than the limit of 16" in response.json()["detail"]
+    assert "formats: nested deeper than the limit of 16" in response.json()["detail"]
 
 
 async def test_huge_numbers_in_an_option_are_no_failure_of_the_server(api: Api) -> None:

@@ -87,6 +87,7 @@ SENT: list[tuple[dict[str, Any], dict[str, Any], tuple[str, str] | None]] = [
     ({"items": [{"url": URL, "custom_id": URL}]}, {}, (URL, URL)),
     ({"items": [{"url": URL}]}, {}, (URL, r"auto_[0-9a-f]{16}")),
     ({"items": [{"url": "https://a.example", "custom_id": 7}]}, {}, ("https://a.example", "7")),
+    ({"items": [{"url": URL, "custom_id": 743.0}]}, {}, (URL, "743")),
     ({"items": [{"url": "http://a.example", "custom_id": ""}]}, {}, ("http://a.example", r"auto_[0-9a-f]{16}")),
     ({"items": [{"url": URL, "custom_id": "é" * 2048}]}, {}, (URL, "é" * 2048)),
     ({"items": [{"url": URL, "custom_id": "x", "future": [1]}], "unknown": {}}, {}, (URL, "x")),

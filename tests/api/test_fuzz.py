@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is never a failure of the server."""
+"""Whatever bytes are sent, the answer is never a failure of the server. What has a form is in tests/conformance."""
 
 import json
 from typing import Any
@@ -10,50 +10,18 @@ from hypothesis import strategies as st
 from tests.api.conftest import Api
 
 _text = st.text(max_size=12) | st.sampled_from(["\0", "https://a.example/", "\ud800", "none", "[", "1e999", "%00"])
-_json: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | _text,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_text, inner, max_size=4),
-    max_leaves=12,
-)
-_item = _json | st.fixed_dictionaries(
-    {"url": st.just("https://a.example/") | _json}, optional={"custom_id": _json, "metadata": _json}
-)
-_body = _json | st.fixed_dictionaries(
-    {"items": _json | st.lists(_item, max_size=3)},
-    optional=dict.fromkeys(
-        (
-            "open",
-            "timeout",
-            "metadata",
-            "country",
-            "parser",
-            "webhook",
-            "webhook_url",
-            "links_on_page",
-            "formats",
-            "urls",
-        ),
-        _json,
-    ),
+_item = st.fixed_dictionaries(
+    {"url": st.just("https://a.example/") | _text}, optional={"custom_id": _text | st.integers(), "metadata": _text}
 )
 _query = st.lists(
     st.tuples(
-        st.sampled_from(
-            ["status", "cursor", "limit", "formats", "formats[]", "retrieve_id", "offset", "max_chars", "x"]
-        ),
+        st.sampled_from(["status", "cursor", "limit", "formats", "formats[]", "retrieve_id", "offset", "x"]),
         st.text(max_size=20) | st.integers().map(str) | st.sampled_from(["html", "[]", '["text"]', "completed", "\0"]),
     ),
     max_size=4,
 )
 
-_often = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@_often
-@given(body=_body)
-async def test_no_body_makes_the_server_fail(api: Api, body: Any) -> None:
-    response = await api.client.post("/v1/batches", content=json.dumps(body).encode())
-    assert response.status_code in (200, 400), response.text
+_often = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @_often
@@ -73,10 +41,10 @@ async def test_no_lines_make_the_server_fail(api: Api, opened: str, lines: list[
 
 @_often
 @given(query=_query)
-async def test_no_query_makes_the_server_fail(api: Api, made: str, query: list[tuple[str, str]]) -> None:
-    encodable = [(name, text.encode("utf-8", "replace").decode()) for name, text in query]
-    for path in (f"/v1/batches/{made}/items", "/v1/batches/recent", "/v1/retrieve", f"/v1/batches/{made}"):
-        response = await api.client.get(path, params=httpx.QueryParams(tuple(encodable)))
+async def test_no_spelling_of_a_query_makes_the_server_fail(api: Api, made: str, query: list[tuple[str, str]]) -> None:
+    encodable: Any = tuple((name, text.encode("utf-8", "replace").decode()) for name, text in query)
+    for path in (f"/v1/batches/{made}/items", "/v1/retrieve"):
+        response = await api.client.get(path, params=httpx.QueryParams(encodable))
         assert response.status_code in (200, 400, 404), response.text
 
 

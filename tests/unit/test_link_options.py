@@ -43,7 +43,7 @@ def test_what_is_null_or_empty_counts_as_absent(sent, stored):
         ({"include_links": "*.pdf"}, "links_on_page.include_links: must be an array of glob patterns, not a string"),
         ({"exclude_links": ["*.pdf", 1]}, "links_on_page.exclude_links[1]: must be a string, not a number"),
         ({"exclude_links": [" "]}, "links_on_page.exclude_links[0]: must not be empty"),
-        ({"exclude_links": ["/a\0"]}, "links_on_page: must not contain NUL"),
+        ({"exclude_links": ["/a\0"]}, "links_on_page.exclude_links[0]: must not contain NUL"),
         ({"include_links": ["/a"] * 101}, "links_on_page.include_links: 101 patterns; the limit is 100"),
         ({"include_links": ["{a,b}" * 20]}, "too long, every {a,b} written out; the limit is 20000 characters"),
     ],

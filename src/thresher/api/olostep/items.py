@@ -14,6 +14,7 @@ from thresher.settings import Settings
 from thresher.storage.submit import NewItem
 
 MAX_LINE = 2**20  # bytes
+MIN_ID, MAX_ID = -(2**63), 2**64 - 1  # larger ones are read inexactly, so that two could become one
 
 
 def read_items(request: dict[str, Any], settings: Settings, faults: Faults) -> list[NewItem]:
@@ -127,9 +128,11 @@ class _Reader:
             return ""
         if type(value) is int:
             return str(value)
+        if type(value) is float and value.is_integer() and MIN_ID <= value <= MAX_ID:  # 743.0, an integer in JSON
+            return str(int(value))
         fault = None
         if type(value) is not str:
-            fault = "must be a string or an integer"
+            fault = "must be a string, or an integer of 64 bits at most"
         elif "\0" in value:
             fault = "must not contain NUL characters"
         elif too_long(value, self._max_id):

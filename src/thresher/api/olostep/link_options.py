@@ -8,6 +8,7 @@ from thresher.domain.links import LinkOptions
 
 MAX_PATTERNS = 100  # in a list
 MAX_QUERY = 1000  # characters
+NUL = "must not contain NUL characters"
 
 
 def read_links_on_page(request: dict[str, Any], faults: Faults) -> LinkOptions | None:
@@ -39,6 +40,8 @@ def _query(value: dict[str, Any], name: str, faults: Faults) -> str | None:
         return None
     if not isinstance(found, str):
         faults.add(("links_on_page", name), f"must be a string, not {kind_of(found)}")
+    elif "\0" in found:
+        faults.add(("links_on_page", name), NUL)
     elif len(found) > MAX_QUERY:
         faults.add(("links_on_page", name), f"{len(found)} characters; the limit is {MAX_QUERY}", "too_long")
     else:
@@ -63,6 +66,8 @@ def _whole_list(name: str, found: list[Any], faults: Faults) -> tuple[str, ...]:
     for place, pattern in enumerate(found):
         if not isinstance(pattern, str):
             faults.add(("links_on_page", name, place), f"must be a string, not {kind_of(pattern)}")
+        elif "\0" in pattern:
+            faults.add(("links_on_page", name, place), NUL)
         elif not pattern.strip():
             faults.add(("links_on_page", name, place), "must not be empty")
     patterns = tuple(pattern.strip() for pattern in found if isinstance(pattern, str))

@@ -21,7 +21,7 @@ from thresher.settings import Settings
 from thresher.storage.submit import NewItem
 
 # Kept with the batch as they came, for what reads them later.
-KEPT_OPTIONS = ("formats", "links_on_page", "wait_before_scraping")
+KEPT_OPTIONS = ("formats", "wait_before_scraping")
 MAX_OPTION_DEPTH = 16
 MAX_OPTION_BYTES = 64 * 1024
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 from pydantic.json_schema import SkipJsonSchema
 
-from thresher.api.olostep import link_options
+from thresher.api.olostep import items, link_options
 from thresher.domain import metadata, source
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ _NO_NUL = r"^[^\u0000]*$"
 _EMPTY = {"type": "string", "maxLength": 0}
 _COUNTRY_CODE = {"type": "string", "format": "iso-3166-1-alpha-2", "pattern": "^([A-Za-z]{2}|RANDOM)$"}
 SOURCE = {"type": "string", "format": "printable", "minLength": 1, "maxLength": source.MAX}
-_URL = {"type": "string", "format": "uri", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\u0000]+$"}
+_URL = {"type": "string", "format": "uri"}
 
 _Text = Annotated[str, Field(pattern=_NO_NUL)]
 
@@ -76,7 +76,15 @@ class NewItem(_Schema):
         examples=["https://example.com/product/123"],
     )
     custom_id: Annotated[
-        str | int | None, WithJsonSchema({"type": ["string", "integer", "null"], "pattern": _NO_NUL})
+        str | int | None,
+        WithJsonSchema(
+            {
+                "type": ["string", "integer", "null"],
+                "pattern": _NO_NUL,
+                "minimum": items.MIN_ID,
+                "maximum": items.MAX_ID,
+            }
+        ),
     ] = Field(
         None,
         description="Your own id of the item; one is made if absent. The same one for two different URLs is refused.",
@@ -91,7 +99,8 @@ class Parser(_Schema):
 
 # More than blanks.
 _Globs = Annotated[
-    list[Annotated[str, Field(pattern=r"[^\s\u0000-\u001f]")]], Field(max_length=link_options.MAX_PATTERNS)
+    list[Annotated[str, Field(pattern=r"^[^\u0000]*[^\s\u0000-\u001f][^\u0000]*$")]],
+    Field(max_length=link_options.MAX_PATTERNS),
 ]
 
 
@@ -100,7 +109,10 @@ class LinksOnPage(_Schema):
         None, description="false: links to the page's own origin lose scheme and host. Absent: true."
     )
     query_to_order_links_by: str | None = Field(
-        None, max_length=link_options.MAX_QUERY, description="Absent: links are in the order of the page."
+        None,
+        max_length=link_options.MAX_QUERY,
+        pattern=_NO_NUL,
+        description="Absent: links are in the order of the page.",
     )
     include_links: _Globs | None = Field(None, description="Glob patterns; absent: all links.", examples=[["/blog/**"]])
     exclude_links: _Globs | None = Field(None, description="Glob patterns; they win over `include_links`.")
