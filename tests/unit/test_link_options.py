@@ -45,7 +45,7 @@ def test_what_is_null_or_empty_counts_as_absent(sent, stored):
         ({"exclude_links": [" "]}, "links_on_page.exclude_links[0]: must not be empty"),
         ({"exclude_links": ["/a\0"]}, "links_on_page.exclude_links[0]: must not contain NUL"),
         ({"include_links": ["/a"] * 101}, "links_on_page.include_links: 101 patterns; the limit is 100"),
-        ({"include_links": ["{a,b}" * 20]}, "too long, every {a,b} written out; the limit is 20000 characters"),
+        ({"include_links": ["{a,b}" * 20]}, "too long, every {a,b} written out; the limit is 10000 characters"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_field_and_limit(sent, detail):

@@ -1,6 +1,7 @@
 """Which links a batch gets: the forms of patterns, the order by a query, and links without their origin."""
 
 import re
+import string
 import time
 
 import pytest
@@ -99,6 +100,19 @@ def test_no_pattern_takes_a_long_time_on_any_url(pattern, path):
     assert time.thread_time() - start < 1.0, "it takes hundredths; an expression that backtracks takes years"
 
 
+MANY = globs.MAX_CHARACTERS - 5
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{" + "," * MANY, "{,,," * (MANY // 4), "[" * MANY, "{" + "," * (MANY // 2) + "{a,a}" * (MANY // 10)]
+)
+def test_no_pattern_takes_a_long_time_to_be_read(pattern):
+    start = time.thread_time()
+    globs.written_out([pattern])
+    globs.matcher((pattern,))
+    assert time.thread_time() - start < 1.0, "it takes tenths; an expression that backtracks takes up to a minute"
+
+
 def test_braces_are_written_out_up_to_a_limit():
     assert sorted(globs.written_out(["{a,b}{c,}", "x", "{,}"])) == ["a", "ac", "b", "bc", "x"]
     with pytest.raises(globs.TooLong):
@@ -147,6 +161,14 @@ def test_a_rare_word_weighs_more_than_a_common_one_and_words_are_those_of_any_sc
     links = [f"{SITE}/shop/item-{n}" for n in range(9)] + [f"{SITE}/%D0%BC%D0%B0%D1%88%D0%B8%D0%BD%D0%B0"]
     assert chosen(links, SITE + "/", LinkOptions(query="shop item 7"))[0] == links[7]
     assert chosen(links, SITE + "/", LinkOptions(query="МАШИНА shop"))[0] == links[9]
+
+
+def test_many_words_in_a_query_cost_no_more_than_few():
+    links = [f"{SITE}/section/{n}/some-article-title-{n}" for n in range(4000)]
+    query = " ".join(a + b for a in string.ascii_lowercase for b in string.ascii_lowercase[:12])
+    start = time.thread_time()
+    assert chosen(links, SITE + "/", LinkOptions(query=query + " 77"))[0] == links[77]
+    assert time.thread_time() - start < 1.0, "it takes hundredths; every word held against every other takes seconds"
 
 
 def test_options_survive_their_storage():

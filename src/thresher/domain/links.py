@@ -4,7 +4,8 @@ so a choice costs no fetch, and could be another one later.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import unquote
@@ -78,28 +79,51 @@ def _without_origin(links: list[str], page_url: str) -> list[str]:
 
 def _by_relevance(links: list[str], query: str) -> list[str]:
     """The links by how well the words of their URLs fit the query; those that fit alike in the order they had."""
-    words = [_words(unquote(link)) for link in links]
-    wanted = {word: _likeness(word, {one for some in words for one in some}) for word in _words(query)}
-    average = sum(map(len, words)) / max(len(words), 1)
-    scores = [0.0] * len(links)
-    for likeness in wanted.values():
-        counts = [sum(likeness.get(word, 0.0) for word in some) for some in words]
-        holders = sum(count > 0 for count in counts)
-        rarity = math.log(1 + (len(links) - holders + 0.5) / (holders + 0.5))
-        for place, count in enumerate(counts):
-            length = len(words[place]) / average
-            scores[place] += rarity * count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length))
-    return [links[place] for place in sorted(range(len(links)), key=lambda place: -scores[place])]
+    likeness = _Likeness(set(_words(query)))
+    counts: list[dict[str, float]] = []  # of each link, what its words count for those wanted that they are like
+    lengths: list[int] = []
+    holders: Counter[str] = Counter()
+    for link in links:
+        words = _words(unquote(link))
+        found: dict[str, float] = {}
+        for word in words:
+            for wanted, value in likeness(word):
+                found[wanted] = found.get(wanted, 0.0) + value
+        counts.append(found)
+        lengths.append(len(words))
+        holders.update(found.keys())
+    average = sum(lengths) / max(len(links), 1)
+    rarity = {word: math.log(1 + (len(links) - held + 0.5) / (held + 0.5)) for word, held in holders.items()}
+
+    def score(place: int) -> float:
+        penalty = _K1 * (1 - _B + _B * lengths[place] / average)
+        return math.fsum(rarity[word] * count * (_K1 + 1) / (count + penalty) for word, count in counts[place].items())
+
+    return [links[place] for place in sorted(range(len(links)), key=score, reverse=True)]
 
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def _likeness(word: str, others: set[str]) -> dict[str, float]:
-    """What each of the other words counts for this one: 1 for itself, half for its beginning or its continuation."""
-    return {
-        other: 1.0 if other == word else 0.5
-        for other in others
-        if other == word or (min(len(word), len(other)) >= _STEM and (other.startswith(word) or word.startswith(other)))
-    }
+class _Likeness:
+    """What a word counts for the wanted ones: 1 for itself, half for its beginning or its continuation. However many are
+    wanted, a word takes a few look-ups.
+    """
+
+    def __init__(self, wanted: set[str]) -> None:
+        self._begun: dict[str, list[tuple[str, float]]] = {}  # a word, or the beginning of some, to those
+        for word in wanted:
+            self._begun.setdefault(word, []).append((word, 1.0))
+            for end in range(_STEM, len(word)):
+                self._begun.setdefault(word[:end], []).append((word, 0.5))
+        self._wanted = wanted
+        self._ends = sorted({len(word) for word in wanted if len(word) >= _STEM})
+
+    def __call__(self, word: str) -> Iterator[tuple[str, float]]:
+        yield from self._begun.get(word, ())
+        for end in self._ends:
+            if end >= len(word):
+                return
+            if word[:end] in self._wanted:
+                yield word[:end], 0.5
