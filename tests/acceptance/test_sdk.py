@@ -1,18 +1,24 @@
 """The unmodified clients, as installed from the package index, drive a real server: `olostep` and `langchain-olostep`."""
 
 import asyncio
+import contextlib
 import json
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from tests.acceptance.served import KEY, Served
 from tests.serve.conftest import private_room
 from tests.support.origin import Origin
+
+from thresher.domain import ids
+from thresher.domain.scopes import Scope
+from thresher.storage import accounts, keys
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of the clients' own imports
@@ -40,7 +46,11 @@ async def origin() -> AsyncIterator[Origin]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(origin: Origin) -> AsyncIterator[Served]:
     """One for all tests of this module: each makes batches of its own."""
-    settings = {**origin.environment, "THRESHER_MAX_REQUEST_BYTES": str(REQUEST_BYTES)}
+    settings = {
+        **origin.environment,
+        "THRESHER_MAX_REQUEST_BYTES": str(REQUEST_BYTES),
+        "THRESHER_REQUESTS_PER_MINUTE": "5000",
+    }
     with private_room() as room:
         async with Served(room / "data", settings) as running:
             yield running
@@ -177,6 +187,50 @@ async def test_the_sdk_raises_what_it_documents_for_every_refusal(server: Served
             assert type(caught.value) is kind, f"{kind.__name__}: {caught.value!r}"
 
 
+async def test_the_sdk_raises_what_it_documents_for_what_an_account_or_a_key_may_not(server: Served) -> None:
+    pages = ["http://a.example/page/one", "http://b.example/page/two"]
+    async with server.database() as connection:
+        account = await accounts.create(connection, "poor", grant=1)
+        assert account is not None
+        for key, scopes in (("thr_poor", ()), ("thr_reader", (Scope.READ,)), ("thr_busy", ())):
+            await keys.create(connection, account, key, key, scopes=scopes)
+    async with connected(server, "thr_poor") as poor, connected(server, "thr_reader") as reader:
+        with pytest.raises(errors.OlostepServerError_CreditsExhausted, match="2 credits"):
+            await poor.batches.create(pages)
+        made = await poor.batches.create(pages[:1])
+        assert (await reader.batches.info(made.id)).total_urls == 1
+        with pytest.raises(errors.OlostepServerError_FeatureApprovalRequired):
+            await reader.batches.create(pages[:1])
+    async with connected(server, "thr_busy") as busy, server.database() as connection:
+        await busy.batches.info(made.id)
+        await connection.execute(
+            "UPDATE request_pace SET due = now() + interval '1 hour' WHERE key_hash = $1", ids.key_hash("thr_busy")
+        )
+        with pytest.raises(errors.OlostepServerError_UnknownIssue, match="rate_limit_exceeded"):
+            await busy.batches.info(made.id)
+
+
+async def test_the_sdk_under_an_idempotency_key_makes_one_batch(server: Served) -> None:
+    """It sends none by itself; its HTTP client can be given one."""
+    page, other = "http://a.example/page/one", "http://a.example/page/two"
+    async with connected(server) as client, server.database() as connection:
+        headers = client._transport._client.headers
+        headers["Idempotency-Key"] = "one"
+        items = [{"url": page, "custom_id": "a"}]
+        made = await client.batches.create(items)
+        assert (await client.batches.create(items)).id == made.id
+        with pytest.raises(errors.OlostepServerError_UnknownIssue, match="idempotency_key_reuse"):
+            await client.batches.create(other)
+        headers["Idempotency-Key"] = "two"
+        async with connection.transaction():
+            await connection.execute(
+                "SELECT pg_advisory_xact_lock(3, hashtext(min(id) || ' ' || 'two')) FROM account"
+            )  # as the first request under the key holds it
+            with pytest.raises(errors.OlostepServerError_UnknownIssue, match="idempotency_key_in_progress"):
+                await client.batches.create(items)
+        assert (await client.batches.create(items)).id != made.id
+
+
 async def test_the_sdk_repeats_what_it_takes_for_passing(server: Served) -> None:
     for kind, call, times in (
         (errors.OlostepServerError_RequestUnprocessable, lambda c: c.batches.create("http://u:p@a.example/"), 3),
@@ -279,3 +333,18 @@ async def test_real_pages_come_out_as_markdown(server: Served, corpus: Path) -> 
             assert len(answer["html_content"]) > len(answer["text_content"]) > 50
     finally:
         await runner.cleanup()
+
+
+async def test_the_sdk_meets_a_database_that_is_away_and_goes_on_when_it_is_back(server: Served) -> None:
+    """The last test of those that share the server."""
+    async with connected(server) as client:
+        made = await client.batches.create("http://a.example/page/one")
+        database = server.processes("postgres")
+        for process in database:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(database, 10)
+        with pytest.raises(errors.OlostepServerError_UnknownIssue, match="HTTP: 503"):
+            await client.batches.info(made.id)
+        await server.until_completed(made.id)
+        assert (await client.batches.info(made.id)).completed_urls == 1
