@@ -9,6 +9,8 @@ from httpx import Response
 from tests.api.conftest import Api, no_connection_is_held
 from tests.api.worker import Worker
 
+from thresher.domain.states import BatchState
+from thresher.storage import batches
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Pool
 
@@ -77,6 +79,28 @@ async def test_with_an_etag_who_waits_is_told_of_the_next_change(api: Api, worke
     assert answer.json()["status"] == "in_progress"
 
 
+async def test_who_comes_during_a_look_waits_for_the_next_one(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = await api.create(open=True), await api.create(open=True)
+    looked, came = asyncio.Event(), asyncio.Event()
+    look = batches.versions
+
+    async def slow_look(*of: Any) -> dict[int, tuple[str, BatchState]]:
+        found = await look(*of)
+        looked.set()
+        await came.wait()
+        return found
+
+    monkeypatch.setattr(batches, "versions", slow_look)
+    tasks = [await waiting(api, one)]
+    await looked.wait()
+    tasks.append(await waiting(api, other))
+    came.set()
+    for batch in (one, other):
+        await api.client.post(f"/v1/batches/{batch['id']}/cancel")
+    for answer in await asyncio.wait_for(asyncio.gather(*tasks), 10):
+        assert answer.json()["outcome"] == "cancelled"
+
+
 async def test_waiting_ends_in_time_with_what_is_known_by_then(api: Api) -> None:
     made = await api.create("https://a.example/")
     tag = (await ask(api, made)).headers["ETag"]
@@ -119,3 +143,21 @@ async def test_rate_and_eta_are_what_was_measured(api: Api, worker: Worker, pool
     done = await api.get(f"/v1/batches/{made['id']}")
     assert done["rate"] == pytest.approx(40 / 20, rel=0.2)
     assert done["eta"] is None
+
+
+async def test_what_nobody_worked_at_is_not_in_the_rate_of_a_batch_that_was_cut_off(
+    api: Api, worker: Worker, pool: Pool
+) -> None:
+    made = await api.create(*(f"https://a.example/{n}" for n in range(100)))
+    claim = await worker.claim()
+    assert claim is not None
+    await worker.settle(claim, list(claim.items)[:10])
+    async with pool.acquire() as connection:
+        await connection.execute("UPDATE batch_progress SET started_at = now() - interval '20 seconds'")
+    before = await api.get(f"/v1/batches/{made['id']}")
+    await worker.end(claim)
+    await api.client.post(f"/v1/batches/{made['id']}/cancel")
+    after = await api.get(f"/v1/batches/{made['id']}")
+    assert (after["outcome"], after["counts"]["cancelled"]) == ("cancelled", 90)
+    assert (after["rate"], after["eta"]) == (before["rate"], None)
+    assert 0 < after["rate"] < 1

@@ -75,7 +75,8 @@ class Watch:
     def _wake(self, now: Mapping[int, tuple[str, BatchState]] | None) -> None:
         """Those who have something new to see by these versions; everybody without any."""
         for moved, (batch, only_done) in self._waiting.items():
-            if not moved.done() and (now is None or _is_news(batch, only_done, *now[batch.id])):
+            seen = now.get(batch.id) if now is not None else None  # who came during the look may wait for one not in it
+            if not moved.done() and (now is None or (seen and _is_news(batch, only_done, *seen))):
                 moved.set_result(None)
 
 

@@ -25,8 +25,6 @@ FROM batch b JOIN batch_progress p ON p.batch_id = b.id
 _BY_PUBLIC_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.public_id = $2"
 BY_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.id = $2"
 _SIGNED = f"{_COLUMNS} WHERE b.id = $1"
-_RECENT = f"{_COLUMNS} WHERE b.account_id = $1 AND p.purged_at IS NULL ORDER BY b.id DESC LIMIT $2"
-
 
 # Along an index of those that were not purged; the others may be many more.
 _RECENT = f"""{_COLUMNS}
@@ -95,10 +93,13 @@ class Batch:
 
     @property
     def speed(self) -> float | None:
-        """Items finished a second: of a done batch over its whole run, of a running one lately, as of `moved_at`."""
+        """Items finished a second: of a batch that came to its end over its whole run, of any other lately, as of `moved_at`.
+
+        One that was cut off counts as finished what nobody ever worked at.
+        """
         if self.started_at is None or self.moved_at is None:
             return None
-        if self.finished_at is not None:
+        if self.finished_at is not None and self.outcome not in (Outcome.CANCELLED, Outcome.EXPIRED):
             return self.finished / max((self.finished_at - self.started_at).total_seconds(), 0.001)
         return speed.measured(self.rate, (self.moved_at - self.started_at).total_seconds())
 
