@@ -29,6 +29,7 @@ async def test_a_change_is_merged_whatever_the_batch_is_at_and_gone_with_it(api:
         (None, {}),
         ({"e": "1"}, {"e": "1"}),
         ("", {}),
+        (brackets := {f"k{n}": "[{}]" * 100 for n in range(50)}, brackets),  # as text, and as many as there may be
     ):
         assert (await change(api, batch, {"metadata": body}))["metadata"] == after
     await api.client.delete(f"/v1/batches/{batch}")

@@ -1,6 +1,7 @@
 """Caller's metadata: string pairs on a batch or an item, with the documented limits and error texts."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from thresher.domain.problem import Problem, ProblemCode
@@ -73,8 +74,11 @@ def _value(key: str, value: Any, where: str) -> str:
 
 def _number(value: float) -> str:
     """As JavaScript writes it, with which Olostep's server does: 5.0 is 5, 1e21 stays short. Integers keep their digits."""
-    whole = isinstance(value, int) or (value.is_integer() and abs(value) < 1e21)
-    return str(int(value)) if whole else repr(value)
+    if isinstance(value, int) or (value.is_integer() and abs(value) < 1e21):
+        return str(int(value))
+    if 1e-6 <= abs(value) < 1e-4:
+        return f"{Decimal(repr(value)):f}"
+    return repr(value).replace("e-0", "e-")
 
 
 def _kind(value: object) -> str:

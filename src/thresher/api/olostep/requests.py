@@ -47,7 +47,7 @@ class CreateBatch:
 
 def read_create(body: bytes, settings: Settings) -> CreateBatch:
     """Parse and check a create request. Raises Problem(validation_error) naming fields, indices and limits."""
-    _not_too_many_values(body, max(settings.max_items, 1000) * MAX_NESTED_PER_ITEM)
+    _not_too_many_values(body, settings)
     request = read_object(body)
     with Faults() as faults:
         pairs = faults.metadata = _metadata(request, faults)
@@ -62,7 +62,7 @@ def read_create(body: bytes, settings: Settings) -> CreateBatch:
 
 def read_append(body: bytes, settings: Settings) -> list[NewItem]:
     """Parse and check the items of an append in JSON. Raises Problem(validation_error) as `read_create` does."""
-    _not_too_many_values(body, max(settings.max_items, 1000) * MAX_NESTED_PER_ITEM)
+    _not_too_many_values(body, settings)
     with Faults() as faults:
         return read_items(read_object(body), settings, faults)
 
@@ -72,7 +72,7 @@ def read_changes(body: bytes, settings: Settings) -> Any:
 
     Raises Problem: invalid_metadata if there is none or something beside it, validation_error.
     """
-    _not_too_many_values(body, MAX_NESTED_PER_ITEM)
+    _not_too_many_values(body, settings)
     request = read_object(body)
     if set(request) != {"metadata"}:
         raise Problem(ProblemCode.INVALID_METADATA, "No metadata field provided. Only metadata can be updated.")
@@ -116,8 +116,9 @@ def _timeout(request: dict[str, Any], settings: Settings, faults: Faults) -> flo
     return most
 
 
-def _not_too_many_values(body: bytes, limit: int) -> None:
+def _not_too_many_values(body: bytes, settings: Settings) -> None:
     # Brackets inside of strings are counted as well: the limit is far from what a body needs.
+    limit = max(settings.max_items, 1000) * MAX_NESTED_PER_ITEM
     if len(body) > limit and body.count(b"[") + body.count(b"{") > limit:
         raise _refused(f"The request body holds more than {limit} arrays and objects, the limit.", "too_long")
 
