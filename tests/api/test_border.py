@@ -1,5 +1,6 @@
 """The border: every failure is a problem in one form, bodies are bounded, requests can be traced."""
 
+import asyncio
 import html
 import logging
 import time
@@ -91,6 +92,38 @@ async def test_a_wrong_method_is_answered_with_the_right_ones(api: Api) -> None:
     assert (await api.client.put("/v1/batches/recent")).headers["Allow"] == "GET"
     assert (await api.client.put("/v1/hosted/x/page.html")).headers["Allow"] == "GET, HEAD"
     assert (await api.client.post("/docs/assets/swagger-ui.css")).headers["Allow"] == "GET, HEAD"
+
+
+async def test_a_range_of_a_file_is_the_whole_of_it(api: Api) -> None:
+    path = "/docs/assets/swagger-ui.css"
+    whole = (await api.client.get(path)).content
+    for wanted in ("bytes=0-9", "bytes=999999999-", "bytes=x"):
+        response = await api.client.get(path, headers={"Range": wanted})
+        assert (response.status_code, response.content) == (200, whole)
+
+
+async def test_a_request_that_the_end_of_the_server_cuts_off_is_told_so(api: Api) -> None:
+    read = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"{"
+        read.set()
+        await asyncio.Event().wait()
+
+    for closing in (True, False):
+        read.clear()
+        cut = asyncio.create_task(api.client.post("/v1/batches", content=endless(), headers={"X-Request-Id": "r1"}))
+        await read.wait()
+        api.app.state.closing = lambda answer=closing: answer
+        cut.cancel()
+        if not closing:  # it was not the server who ended it
+            with pytest.raises(asyncio.CancelledError):
+                await cut
+            return
+        response = await cut
+        assert (response.status_code, response.headers["Content-Type"]) == (503, "application/problem+json")
+        assert (response.headers["Connection"], response.headers["X-Request-Id"]) == ("close", "r1")
+        assert response.json()["code"] == "service_unavailable"
 
 
 async def test_a_slash_too_many_is_not_a_redirect(api: Api) -> None:

@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 import uvicorn
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 
 import thresher
 from thresher.api import account, ops, problem_pages, problems
@@ -61,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,  # which becomes the name of a method in generated clients
     )
-    app.mount("/docs/assets", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
+    app.mount("/docs/assets", ops.Assets(packages=[("fastapi_swagger", "resources")]), name="swagger")
     app.state.closing = lambda: False
     app.state.known_keys = KnownKeys()
     app.state.readiness = ops.Readiness()

@@ -7,8 +7,10 @@ from typing import Literal
 import asyncpg
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
+from starlette.types import Receive, Scope, Send
 
 from thresher.api.openapi import problems
 from thresher.api.problems import RETRY_AFTER
@@ -107,3 +109,11 @@ async def swagger_ui() -> HTMLResponse:
         swagger_css_url="docs/assets/swagger-ui.css",
         swagger_favicon_url="docs/assets/favicon-32x32.png",
     )
+
+
+class Assets(StaticFiles):
+    """The files of that page, always whole: a range that cannot be given is no problem here, in no form."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        whole = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__({**scope, "headers": whole}, receive, send)

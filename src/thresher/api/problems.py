@@ -4,6 +4,7 @@
 which also carries X-Request-Id in and out, and sets the headers that a request is owed whatever comes of it. A caller never sees the inside of an unexpected error, only its id.
 """
 
+import asyncio
 import logging
 import re
 import time
@@ -43,6 +44,12 @@ _BY_STATUS = {
     415: ProblemCode.UNSUPPORTED_MEDIA_TYPE,
     503: ProblemCode.SERVICE_UNAVAILABLE,
 }
+
+_CUT_OFF = Problem(
+    ProblemCode.SERVICE_UNAVAILABLE,
+    "The server is ending, and this request would have taken longer.",
+    headers={"Retry-After": RETRY_AFTER, "Connection": "close"},
+)
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -168,6 +175,12 @@ class Border:
             await self._app(scope, receive, send_with_id)
         except ClientDisconnect:
             log.info("the client went away in the middle of its request")  # nobody is there to be answered
+        except asyncio.CancelledError:
+            if started or not scope["app"].state.closing():
+                raise
+            # The server's time to end is over. Left alone, uvicorn would log a traceback and answer in a form of its own.
+            log.warning("%s %s was cut off by the end of the server", scope["method"], scope["path"])
+            await answer(_CUT_OFF, scope, self._public_url)(scope, receive, send_with_id)
         except Exception as error:
             if started:  # too late for another answer; the server cuts the connection
                 raise

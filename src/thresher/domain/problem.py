@@ -196,7 +196,7 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         503,
         "service_unavailable",
         "Service Unavailable",
-        "The server cannot reach its database or its store at the moment. Nothing is lost.",
+        "The server cannot reach its database or its store at the moment, or it is ending. Nothing is lost.",
         "Try again in a moment; /readyz says what is missing.",
     ),
 }
