@@ -13,8 +13,11 @@ from tests.api.conftest import Api, running
 from tests.api.worker import Worker
 from tests.support.s3 import S3
 
+from thresher.api import streaming
+from thresher.api.olostep import content as contents
 from thresher.api.olostep import hosted as route
 from thresher.convert.document import Source
+from thresher.convert.frame import Frame
 from thresher.domain import hosted
 from thresher.domain.failure import FailureCode
 from thresher.settings import Settings
@@ -73,7 +76,7 @@ async def test_contents_are_served_by_their_urls_alone_as_files_that_can_do_noth
                 known = await api.client.get(url, headers={"If-None-Match": tags})
                 assert (known.status_code, known.content) == (304, b"")
             assert (await api.client.get(url, headers={"If-None-Match": '"other"'})).status_code == 200
-    assert len(page["html_content"].encode()) > route.SPOOLED  # so it went through a file
+    assert len(page["html_content"].encode()) > streaming.SPOOLED  # so it went through a file
     assert len({content[f"{name}_hosted_url"] for content in (json, page) for name in ("html", "text")}) == 4
 
 
@@ -118,19 +121,49 @@ async def test_urls_are_of_the_address_that_the_operator_names(api_settings: Set
         assert 60 < int(parse_qs(urlsplit(url).query)["expires"][0]) - time.time() <= 90
 
 
-async def test_a_large_content_without_room_for_its_file_is_told_to_come_back(
+async def test_a_large_answer_without_room_for_its_file_is_told_to_come_back(
     api: Api, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, (_, page, _) = await made(api, pool)
+    batch, (json, page, _) = await made(api, pool)
 
     def full(**options: Path) -> None:
         assert options["dir"] == api.settings.data_dir / "blobs"  # the one folder that the server may surely write to
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(spool.tempfile, "TemporaryFile", full)
-    answer = await api.client.get(page["html_hosted_url"])
-    assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
-    assert "Retry-After" in answer.headers
+    for path in (
+        page["html_hosted_url"],
+        f"/v1/retrieve?retrieve_id={page['id']}",
+        f"/v1/batches/{batch}/items?formats=html",
+    ):
+        answer = await api.client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+        assert "Retry-After" in answer.headers
+    assert (await api.client.get(f"/v1/retrieve?retrieve_id={json['id']}")).is_success  # a small one needs none
+
+
+async def test_results_that_only_compression_makes_small_go_in_turn_like_large_ones(
+    api: Api, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, busy = api.app.state.thresher.large_results, {}
+    make = contents.content_of
+
+    def watched(frame: Frame, name: str, limit: int) -> str | None:
+        busy[frame.header["title"]] = turns.locked()
+        return make(frame, name, limit)
+
+    for module in (contents, route):
+        monkeypatch.setattr(module, "content_of", watched)
+    _, (json, page, _) = await made(api, pool)
+    for large, small in (
+        (page["html_hosted_url"], json["html_hosted_url"]),
+        (f"/v1/retrieve?retrieve_id={page['id']}", f"/v1/retrieve?retrieve_id={json['id']}"),
+    ):
+        busy.clear()
+        async with turns:  # of two
+            assert (await api.client.get(large)).is_success
+            assert (await api.client.get(small)).is_success
+        assert busy == {"large": True, None: False}
 
 
 @pytest.fixture
@@ -142,7 +175,7 @@ async def s3(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[S3]:
 
 
 async def test_an_object_store_serves_contents_itself_each_put_there_once(
-    api_settings: Settings, pool: Pool, s3: S3
+    api_settings: Settings, pool: Pool, s3: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with (
         running(api_settings.model_copy(update={"blob_url": "s3://bucket/some"})) as api,
@@ -171,6 +204,12 @@ async def test_an_object_store_serves_contents_itself_each_put_there_once(
         far = await api.client.get(signed(api, json["id"], "html", 4e9))
         assert parse_qs(urlsplit(far.headers["location"]).query)["X-Amz-Expires"] == ["604800"]  # S3 permits no more
         assert len(s3.puts) == packs + 5
+        monkeypatch.setattr(
+            spool.tempfile, "tempdir", "/there/is/none"
+        )  # this machine need not have a place to write to
+        api.client.headers["Authorization"] = "Bearer thr_tests"
+        whole = await api.get("/v1/retrieve", retrieve_id=page["id"])
+        assert whole["html_content"] == page["html_content"]
 
 
 async def test_what_is_shared_while_its_batch_is_purged_goes_with_it(

@@ -1,5 +1,6 @@
 """GET /v1/batches/{id}/items: the form of an item, filters, and paging while the batch runs."""
 
+import gzip
 import re
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from tests.api.conftest import Api, running, settings_for
 from tests.api.worker import Worker, complete_in_sql
 
+from thresher.api.olostep.parts import Parts
+from thresher.convert import frame as frames
 from thresher.convert.convert import convert
 from thresher.convert.document import Source
 from thresher.convert.frame import encode
@@ -285,6 +288,24 @@ async def test_a_page_of_contents_ends_where_an_answer_is_full_and_the_next_goes
         assert all(
             len(item["links_on_page"]) == 4 for item in (await api.get(f"/v1/batches/{large['id']}/items"))["items"]
         )
+
+
+def test_what_is_too_large_for_a_page_is_not_unpacked_to_find_that_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    html = "<p>" + "word " * 3500
+    source = Source("https://a.example/", gzip.compress(html.encode()), "text/html", "gzip")
+    frame = memoryview(encode(source, convert(source, max_decoded_bytes=2**20), {}))
+    limits: list[int] = []
+    decode = frames.decode_body
+    monkeypatch.setattr(
+        frames, "decode_body", lambda body, coding, limit: limits.append(limit) or decode(body, coding, limit)
+    )
+    assert Parts({"html"}, 2**20, None).read(frame)[1] == {"html": html}
+    assert Parts({"html"}, 2**20, None, 1024).read(frame)[1] == {"html": None, "size_exceeded": True}
+    assert limits == [2**20, 2050]
+    monkeypatch.setattr(frames, "_decompressor", None)
+    for name in ("markdown", "text"):
+        found = Parts({name, "links"}, 2**20, None, 1024).read(frame)[1]
+        assert found == {name: None, "links": None, "size_exceeded": True}
 
 
 async def test_content_that_is_missing_or_damaged_is_said_so_on_its_item_alone(api: Api, worker: Worker) -> None:

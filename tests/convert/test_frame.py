@@ -24,6 +24,20 @@ def frame_of(given: Source, meta: dict | None = None) -> bytes:
     return encode(given, convert(given, max_decoded_bytes=10**6), meta or {})
 
 
+def test_a_frame_says_how_large_it_is_before_it_is_unpacked():
+    for coding in (None, "gzip"):
+        frame = Frame.parse(frame_of(source(coding)))
+        size = max(len(HTML.encode("cp1251")), frame.header["parts"]["document"][2])
+        assert not frame.is_larger(size)
+        assert frame.is_larger(len(HTML.encode("cp1251")) - 1)
+        assert frame.is_larger(frame.header["parts"]["document"][2] - 1)
+        whole = frame.document_part()
+        for names in ([], ["text"], ["markdown", "links"]):
+            assert frame.json_size(names) == sum(len(orjson.dumps(whole[name])) for name in names)
+    broken = Source("https://barn.example/", b"no gzip", "text/html", "gzip")
+    assert Frame.parse(encode(broken, convert(source(), max_decoded_bytes=10**6), {})).is_larger(10**6)
+
+
 @pytest.mark.parametrize("coding", [None, "gzip"])
 def test_a_frame_gives_back_the_document_and_the_body_as_fetched(coding):
     given = source(coding)

@@ -26,8 +26,6 @@ CLOSE = 5.0  # seconds that connections get to end in good order
 
 IN_A_THREAD = 64 * 1024  # bytes; smaller bodies are read faster than a thread is started
 
-LARGE_RESULT = 2**20  # bytes, as stored
-
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -39,7 +37,7 @@ class State:
     # Whoever reads a large body: 60 MB of `[[],[],...` are 2 GB of objects, which may be there once but not ten times.
     _large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     # Whoever reads a large result: one of 20 MB may be some hundreds once it is text.
-    _results: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    large_results: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     # Whose submits wait for one another.
     _payers: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
@@ -50,15 +48,6 @@ class State:
             return read(body, self.settings)
         async with self._large:
             return await asyncio.to_thread(read, body, self.settings)
-
-    @asynccontextmanager
-    async def turn(self, size: int) -> AsyncIterator[None]:
-        """Around the reading of a stored result of so many bytes, and what is made of it: large ones go in turn."""
-        if size <= LARGE_RESULT:
-            yield
-            return
-        async with self._results:
-            yield
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

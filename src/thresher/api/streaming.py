@@ -1,19 +1,26 @@
-"""An answer of unknown length, sent as it is made: the client's pace is the pace, and its leaving is the end.
+"""Answers at the client's pace: of unknown length, sent as they are made, or large ones, which wait in a file.
 
-A failure in the middle ends the connection without the last chunk, so that no client takes a part for the whole.
+A client's leaving is the end. A failure in the middle ends the connection without the last chunk, so that no client takes
+a part for the whole.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from pathlib import Path
 
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
 from thresher.api.problems import UNAVAILABLE
 from thresher.domain.problem import Problem
+from thresher.storage.blobs import StoreUnusable
+from thresher.storage.spool import pieces, spool
 
 log = logging.getLogger(__name__)
+
+SPOOLED = 2**20  # bytes; smaller answers are in memory until they are sent
 
 
 class Stream(StreamingResponse):
@@ -42,3 +49,20 @@ async def begun(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
                 yield chunk
 
     return all_of_them()
+
+
+async def at_rest(data: bytes, headers: Mapping[str, str], folder: Path | None) -> Response:
+    """An answer that is whole already. A large one waits for its reader in a file of this folder, beside the packs.
+
+    Raises StoreUnusable if there is no room for it.
+    """
+    if len(data) <= SPOOLED:
+        return Response(data, headers=headers)
+    try:
+        file = await asyncio.to_thread(spool, data, folder)
+    except StoreUnusable:
+        if folder is not None:
+            raise
+        return Response(data, headers=headers)  # the packs are elsewhere, and this machine has no place to write to
+    length = {"Content-Length": str(len(data))}
+    return Stream(await begun(pieces(file)), headers["Content-Type"], {**headers, **length})

@@ -15,6 +15,7 @@ of packs or of the database.
 import functools
 import struct
 import threading
+from collections.abc import Iterable
 from typing import Any, cast
 
 import orjson
@@ -24,6 +25,7 @@ from isal import isal_zlib
 from thresher.convert.charset import decode
 from thresher.convert.decode import decode_body
 from thresher.convert.document import Document, Source
+from thresher.domain.failure import ItemFailed
 
 MAGIC = b"THR\x01"
 _LENGTH = struct.Struct("<I")
@@ -131,6 +133,28 @@ class Frame:
     @property
     def links(self) -> list[str]:
         return cast(list[str], self._document["links"])
+
+    def json_size(self, names: Iterable[str]) -> int:
+        """Bytes of these members of the document, each as JSON. Decompresses nothing. Raises FrameError."""
+        try:
+            lengths = dict(zip(_DOCUMENT, self.header["document"], strict=True))
+            return sum(lengths[name] for name in names)
+        except (KeyError, TypeError, ValueError):
+            raise FrameError("the frame's header is damaged") from None
+
+    def is_larger(self, size: int) -> bool:
+        """Whether the document, or the body without its codings, has more than so many bytes. Decompresses no more than
+        that to find out. Raises FrameError.
+        """
+        try:
+            if max(plain for _, _, plain, _ in self.header["parts"].values()) > size:
+                return True
+            decode_body(self.body, self.header.get("content_encoding"), size)
+        except ItemFailed:
+            return True
+        except (TypeError, ValueError):
+            raise FrameError("the frame's header is damaged") from None
+        return False
 
     @functools.cached_property
     def body(self) -> bytes:

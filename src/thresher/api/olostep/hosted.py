@@ -4,9 +4,10 @@ From a store that signs URLs the content comes itself: it is put there once, and
 here, and cannot act on this origin: a page is somebody else's script.
 """
 
+import asyncio
 import time
 from hashlib import sha256
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -16,18 +17,15 @@ from thresher.api.olostep.content import content_of
 from thresher.api.olostep.results import Result, not_found
 from thresher.api.openapi import problems
 from thresher.api.state import State, state_of
-from thresher.api.streaming import Stream, begun
+from thresher.api.streaming import at_rest
 from thresher.convert.frame import Frame
 from thresher.domain import hosted
 from thresher.domain.failure import ItemFailed
 from thresher.domain.hosted import File
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.storage.blobs import pack_folder, shared_key
-from thresher.storage.spool import pieces, spool
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=problems(404, 410, 500, 503))
-
-SPOOLED = 2**20  # bytes; smaller contents are in memory until they are sent
 
 _FORMATS = {file.name: name for name, file in hosted.FILES.items()}
 
@@ -86,8 +84,8 @@ async def _shared(state: State, result: Result, name: str) -> str:
     if await state.blobs.exists(key):
         return key
     limit = state.settings.max_decoded_bytes
-    async with state.turn(result.size):
-        data = await results.read(state, result, lambda frame: _bytes_of(frame, name, limit))
+    async with results.opened(state, result) as frame:
+        data = await asyncio.to_thread(_bytes_of, frame, name, limit)
         await state.blobs.share(key, data, media_type=file.media_type, disposition=_disposition(file))
     try:
         await results.find(state, None, result.retrieve_id)
@@ -98,18 +96,11 @@ async def _shared(state: State, result: Result, name: str) -> str:
 
 
 async def _streamed(state: State, result: Result, name: str, headers: dict[str, str], *, head: bool) -> Response:
-    limit = state.settings.max_decoded_bytes
-
-    def make(frame: Frame) -> tuple[int, bytes | BinaryIO]:
-        data = _bytes_of(frame, name, limit)
-        return len(data), b"" if head else data if len(data) <= SPOOLED else spool(data, state.blobs.folder)
-
-    async with state.turn(result.size):
-        size, body = await results.read(state, result, make)
-    headers["Content-Length"] = str(size)
-    if isinstance(body, bytes):
-        return Response(body, headers=headers)
-    return Stream(await begun(pieces(body)), hosted.FILES[name].media_type, headers)
+    async with results.opened(state, result) as frame:
+        data = await asyncio.to_thread(_bytes_of, frame, name, state.settings.max_decoded_bytes)
+        if head:
+            return Response(headers=headers | {"Content-Length": str(len(data))})
+        return await at_rest(data, headers, state.blobs.folder)
 
 
 def _bytes_of(frame: Frame, name: str, html_limit: int) -> bytes:

@@ -16,8 +16,9 @@ from thresher.api.olostep.lookup import find_batch
 from thresher.api.olostep.parts import Parts
 from thresher.api.olostep.runs import Run, runs
 from thresher.api.openapi import PROBLEMS, integer, one_of, problems, some_of
-from thresher.api.reply import json_reply
+from thresher.api.reply import to_json
 from thresher.api.state import State, state_of
+from thresher.api.streaming import at_rest
 from thresher.convert.frame import FrameError
 from thresher.domain import ids
 from thresher.domain.failure import FailureCode
@@ -70,7 +71,8 @@ async def batch_items(
     else:
         shown = await _with_parts(state, batch, page.items, parts)
     following = page.cursor if len(shown) == len(page.items) else page.items[len(shown)].seq
-    return json_reply(views.items_view(batch, shown, page.count, following, state.settings.items_object))
+    made = to_json(views.items_view(batch, shown, page.count, following, state.settings.items_object))
+    return await at_rest(made, {"Content-Type": "application/json"}, state.blobs.folder)
 
 
 def _parts(state: State, batch: Batch, query: queries.ItemsQuery) -> Parts | None:
@@ -79,7 +81,7 @@ def _parts(state: State, batch: Batch, query: queries.ItemsQuery) -> Parts | Non
     wanted = query.formats | {"links"} if links else query.formats
     if not wanted or query.status not in (None, "completed"):
         return None
-    return Parts(wanted, state.settings.max_decoded_bytes, links)
+    return Parts(wanted, state.settings.max_decoded_bytes, links, state.settings.max_inline_bytes)
 
 
 async def _page(connection: Connection, batch: Batch, query: queries.ItemsQuery, *, keys: bool) -> Page:
@@ -137,4 +139,5 @@ class _Writer:
         except FrameError:
             return orjson.dumps(view | nothing | {"error": views.failure_view(FailureCode.CONTENT_UNAVAILABLE)})
         text = orjson.dumps(view | {_KEYS[name]: value for name, value in found.items()})
-        return text if len(text) <= self._limit else orjson.dumps(view | nothing | {"size_exceeded": True})
+        exceeded = len(text) > self._limit or "size_exceeded" in found
+        return orjson.dumps(view | nothing | {"size_exceeded": True}) if exceeded else text

@@ -17,12 +17,19 @@ _STORED = ("markdown", "text", "links")  # as JSON
 
 
 class Parts:
-    """What to take of each frame of a batch: some formats, its links as the batch wants them. `html_limit` is in bytes of decoded body."""
+    """What to take of each frame of a batch: some formats, its links as the batch wants them. `html_limit` is in bytes of
+    decoded body; `limit` in bytes of JSON, beyond which a frame need not be read, for its reader has no use for so much.
+    """
 
-    def __init__(self, formats: Collection[str], html_limit: int, links: LinkOptions | None) -> None:
+    def __init__(
+        self, formats: Collection[str], html_limit: int, links: LinkOptions | None, limit: int | None = None
+    ) -> None:
         self.formats = tuple(name for name in EXPORTED if name in formats)
         self._stored = tuple(name for name in _STORED if name in formats)
-        self._html_limit = html_limit
+        self._texts = [name for name in self._stored if name != "links"]  # of links, fewer may be chosen
+        self._limit = limit
+        # UTF-16 has up to two bytes for one of JSON.
+        self._html_limit = html_limit if limit is None else min(html_limit, 2 * limit + 2)
         self._links = links
 
     def read(self, data: memoryview | None) -> tuple[Mapping[str, Any], dict[str, Any]]:
@@ -34,6 +41,8 @@ class Parts:
             raise FrameError("there is no frame")
         frame = Frame.parse(data)
         found: dict[str, Any] = dict.fromkeys(self.formats)
+        if self._limit is not None and frame.json_size(self._texts) > self._limit:
+            return frame.header, found | {"size_exceeded": True}
         if self._stored:
             document = frame.document_json()
             found |= {name: orjson.Fragment(document[name]) for name in self._stored}

@@ -1,9 +1,9 @@
 """One item's result: found by its retrieve id, for its account or for the holder of a signed URL, and read in bounded memory."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 from thresher.api.olostep.lookup import refuse_purged
 from thresher.api.state import State
@@ -17,7 +17,7 @@ from thresher.storage.batches import Batch
 from thresher.storage.blobs import BlobMissing
 from thresher.storage.items import Item
 
-T = TypeVar("T")
+LARGE = 2**20  # bytes, of a result as it is stored or of a part of it as it is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +61,36 @@ async def find(state: State, caller: Account | None, retrieve_id: str) -> Result
     return Result(retrieve_id, caller, batch, item)
 
 
-async def read(state: State, result: Result, make: Callable[[Frame], T]) -> T:
-    """What `make` makes, in a thread, of the item's frame. To be called in a turn of `state`.
+@asynccontextmanager
+async def opened(state: State, result: Result) -> AsyncGenerator[Frame]:
+    """The item's frame. What is made of it is made in here, in a thread: large ones go in turn, also those that only
+    compression makes small.
 
     Raises Problem: content_not_found if there is no frame, or not any more, batch_purged; FrameError.
     """
+    async with AsyncExitStack() as turn:
+        if result.size > LARGE:
+            await turn.enter_async_context(state.large_results)
+        frame, large = await asyncio.to_thread(_parsed, await _stored(state, result))
+        if large and result.size <= LARGE:
+            await turn.enter_async_context(state.large_results)
+        yield frame
+
+
+async def _stored(state: State, result: Result) -> bytes:
     item = result.item
     if item.span is None or item.pack_key is None:
         raise not_found("This item has no content.")
     try:
-        data = await state.blobs.read(item.pack_key, *item.span)
+        return await state.blobs.read(item.pack_key, *item.span)
     except BlobMissing:
         await find(state, result.caller, result.retrieve_id)  # if the batch was purged since, this says so
         raise not_found("The content of this item is no longer in the store.") from None
-    return await asyncio.to_thread(lambda: make(Frame.parse(data)))
+
+
+def _parsed(data: bytes) -> tuple[Frame, bool]:
+    frame = Frame.parse(data)
+    return frame, frame.is_larger(LARGE)
 
 
 def not_found(detail: str = "Content not found for the provided retrieve_id") -> Problem:

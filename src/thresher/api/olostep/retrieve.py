@@ -1,5 +1,6 @@
 """GET /v1/retrieve: what was made of one item, whole, in windows, or by URLs of its contents."""
 
+import asyncio
 import time
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from thresher.api.openapi import PROBLEMS, integer, problems, required, some_of
 from thresher.api.problems import base_url
 from thresher.api.reply import json_bytes
 from thresher.api.state import State, state_of
+from thresher.api.streaming import at_rest
 from thresher.domain import hosted
 from thresher.domain.links import LinkOptions
 
@@ -44,11 +46,9 @@ async def retrieve(
     limits, links = state.settings, LinkOptions.of(result.batch.options)
     wanted = Wanted(*asked, limits.max_decoded_bytes, limits.max_inline_bytes, links)
     url_of = _urls(request, state, public_id)
-    async with state.turn(result.size):
-        made = await results.read(
-            state, result, lambda frame: content.render(result.item, public_id, frame, wanted, url_of)
-        )
-    return json_bytes(made)
+    async with results.opened(state, result) as frame:
+        made = await asyncio.to_thread(content.render, result.item, public_id, frame, wanted, url_of)
+        return await at_rest(made, {"Content-Type": "application/json"}, state.blobs.folder)
 
 
 def _urls(request: Request, state: State, retrieve_id: str) -> UrlOf:
