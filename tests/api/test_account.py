@@ -8,6 +8,7 @@ import pytest
 from tests.api.conftest import Api, running, settings_for
 from tests.api.worker import Worker
 
+from thresher.api import state
 from thresher.domain import ids
 from thresher.domain.failure import FailureCode
 from thresher.domain.scopes import Scope
@@ -109,3 +110,20 @@ async def test_submits_that_wait_for_one_another_leave_the_server_to_the_others(
         await transaction.rollback()
     answers = [(await answer).status_code for answer in waiting]
     assert sorted(answers) == [200] * 10 + [402] * 5
+
+
+async def test_a_submit_does_not_wait_for_ever_for_one_that_hangs(
+    api: Api, acme: int, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.client.headers["Authorization"] = "Bearer thr_acme"
+    monkeypatch.setattr(state, "LINE", 0.05)
+    async with pool.acquire() as connection, connection.transaction():
+        assert await ledger.hold(connection, acme)
+        hanging = asyncio.create_task(api.client.post("/v1/batches", json={"urls": [URLS[0]]}))
+        async with asyncio.timeout(20):
+            while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.005)
+            refused = await api.client.post("/v1/batches", json={"urls": [URLS[0]]})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    assert (await hanging).status_code == 200
+    assert (await api.client.post("/v1/batches", json={"urls": [URLS[0]]})).status_code == 200

@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 POOL = 10  # connections; a request holds one for milliseconds, a submit of 10,000 items for tenths of a second
 ACQUIRE = 10.0  # seconds a request waits for one before it is told to come back
+LINE = 30.0  # seconds a submit waits for those of its account before it, a hundred large ones or a database that hangs
 CLOSE = 5.0  # seconds that connections get to end in good order
 
 IN_A_THREAD = 64 * 1024  # bytes; smaller bodies are read faster than a thread is started
@@ -58,14 +59,20 @@ class State:
     @asynccontextmanager
     async def submitting(self, caller: Account) -> AsyncIterator[Connection]:
         """A connection for items of this account. One with a limit on its credits lets one submit at a time through in the
-        database: here they wait without a connection, of which they would soon hold all.
+        database: here they wait without a connection, of which they would soon hold all, and not for ever.
         """
         if not caller.limited:
             async with self.connection() as connection:
                 yield connection
             return
-        async with self._payers.setdefault(caller.id, asyncio.Lock()), self.connection() as connection:
-            yield connection
+        turn = self._payers.setdefault(caller.id, asyncio.Lock())
+        async with asyncio.timeout(LINE):
+            await turn.acquire()
+        try:
+            async with self.connection() as connection:
+                yield connection
+        finally:
+            turn.release()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:
