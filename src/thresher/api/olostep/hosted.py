@@ -12,6 +12,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from thresher.api.etag import matches
 from thresher.api.olostep import results
 from thresher.api.olostep.content import content_of
 from thresher.api.olostep.results import Result, not_found
@@ -62,7 +63,7 @@ async def _answer(request: Request, method: Literal["GET", "HEAD"], retrieve_id:
         url = await state.blobs.signed_url(method, key, left)
         return RedirectResponse(url, 307, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
     headers = _headers(result, hosted.FILES[_FORMATS[file]])
-    if _is_known(request, headers["ETag"]):
+    if matches(request.headers, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return await _streamed(state, result, _FORMATS[file], headers, head=method == "HEAD")
 
@@ -131,8 +132,3 @@ def _headers(result: Result, file: File) -> dict[str, str]:
 def _disposition(file: File) -> str:
     """A page is saved, not shown: from the object store it comes without a policy that would hold its scripts."""
     return f'{"attachment" if file.media_type.startswith("text/html") else "inline"}; filename="{file.name}"'
-
-
-def _is_known(request: Request, etag: str) -> bool:
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    return etag in known or "*" in known
