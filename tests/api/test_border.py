@@ -279,7 +279,8 @@ async def test_the_openapi_document_describes_the_routes_their_bodies_and_the_ke
     assert document["components"]["securitySchemes"]["Authorization"]["scheme"] == "bearer"
     refs = set(_refs(document))
     assert refs
-    assert {ref.rpartition("/")[2] for ref in refs} <= document["components"]["schemas"].keys()
+    components = document["components"]
+    assert {ref.rpartition("/")[2] for ref in refs} <= components["schemas"].keys() | components["headers"].keys()
     parameters = {p["name"]: p["schema"] for p in paths["/v1/batches/{batch_id}/items"]["get"]["parameters"]}
     assert parameters["cursor"]["type"] == parameters["limit"]["type"] == "integer"
     assert (await api.client.get("/docs")).status_code == 200

@@ -21,6 +21,9 @@ from thresher.storage import accounts, database
 from thresher.storage.blobs import Blobs
 from thresher.storage.shards import ShardItem
 
+# The document has the limits that are set, and requests are made up to them and beyond.
+LIMITS = {"max_items": 20, "max_url_bytes": 512, "max_custom_id_bytes": 64, "max_page": 50}
+
 PAUSE = 0.02  # seconds between two looks for work
 
 _LONG_WAIT = re.compile(rb"(^|&)wait=[0-9]+(\.[0-9]+)?(e(%2B|-)?[0-9]+)?(?=&|$)")
@@ -62,7 +65,7 @@ class Unhindered:
 async def staged(database_url: str, folder: Path) -> AsyncIterator[Stage]:
     """A stage on a migrated database."""
     await accounts.bootstrap(database_url, KEY)
-    settings = settings_for(database_url, folder)
+    settings = settings_for(database_url, folder, **LIMITS)
     pool = await database.open_pool(database_url, "worker", size=2)
     worker = Worker(pool, Blobs(settings.packs_url))
     async with running(settings) as api:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel, WithJsonSchema
 
-from thresher.api.olostep import schemas
+from thresher.api.olostep import bodies, schemas
 from thresher.domain.problem import PROBLEMS as KINDS
 from thresher.settings import Settings
 
@@ -19,10 +19,10 @@ _REF = "#/components/schemas/{model}"
 
 # Read by hand, so FastAPI does not find them.
 _BODIES: tuple[type[BaseModel], ...] = (
-    schemas.CreateBatch,
-    schemas.ChangeBatch,
-    schemas.Append,
-    schemas.NewItem,
+    bodies.CreateBatch,
+    bodies.ChangeBatch,
+    bodies.Append,
+    bodies.NewItem,
     schemas.ExportLine,
     schemas.Error,
 )
@@ -30,7 +30,6 @@ _BODIES: tuple[type[BaseModel], ...] = (
 # Which setting is the limit of which property, and by which keyword of JSON Schema.
 _LIMITS = (
     ("CreateBatch", "items", "maxItems", "max_items"),
-    ("CreateBatch", "urls", "maxItems", "max_items"),
     ("CreateBatch", "timeout", "maximum", "batch_timeout"),
     ("CreateBatch", "webhook", "maxLength", "max_url_bytes"),
     ("Append", "items", "maxItems", "max_items"),
@@ -67,10 +66,20 @@ _HEADERS: dict[int, dict[str, Any]] = {
     429: {"Retry-After": {"required": True, **_RETRY_AFTER}},
     503: {"Retry-After": {"required": True, **_RETRY_AFTER}},
 }
-_REQUEST_ID = {
-    "description": "As it was sent, or made for this request.",
-    "required": True,
-    "schema": {"type": "string"},
+# Of every answer, and of those to a key whose requests are limited.
+_COMMON: dict[str, dict[str, Any]] = {
+    "X-Request-Id": {
+        "description": "As it was sent, or made for this request.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+}
+_COUNT = {"type": "integer", "minimum": 0}
+_LIMITED: dict[str, dict[str, Any]] = {
+    "RateLimit-Policy": {"description": "Requests in a window of so many seconds.", "schema": {"type": "string"}},
+    "RateLimit-Limit": {"description": "Requests in a window.", "schema": _COUNT},
+    "RateLimit-Remaining": {"description": "Requests that may come at once.", "schema": _COUNT},
+    "RateLimit-Reset": {"description": "Seconds until all of them may.", "schema": _COUNT},
 }
 
 
@@ -107,7 +116,7 @@ def json_body(model: type[BaseModel], **examples: Any) -> dict[str, Any]:
 
 def append_body() -> dict[str, Any]:
     """The `openapi_extra` of the append, which takes items in JSON or as lines."""
-    extra = json_body(schemas.Append)
+    extra = json_body(bodies.Append)
     schema = {"$ref": _REF.format(model="NewItem"), "description": "One item a line."}
     extra["requestBody"]["content"][NDJSON] = {"schema": schema}
     return extra
@@ -141,6 +150,7 @@ def describe(app: FastAPI, settings: Settings) -> None:
     def openapi() -> dict[str, Any]:
         document = generate()
         known = document.setdefault("components", {}).setdefault("schemas", {})
+        document["components"]["headers"] = _COMMON | _LIMITED
         for model in _BODIES:
             schema = model.model_json_schema(ref_template=_REF)
             known.update(schema.pop("$defs", {}))
@@ -162,7 +172,7 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _complete(operation: dict[str, Any]) -> None:
-    """Every answer has the request's id; a 422 is there only if the route says so itself."""
+    """Every answer has the headers of all; a 422 is there only if the route says so itself."""
     for parameter in operation.get("parameters", ()):
         parameter["required"] |= parameter["schema"].pop(_REQUIRED, False)
         if parameter["in"] == "query" and not parameter["required"]:
@@ -170,5 +180,7 @@ def _complete(operation: dict[str, Any]) -> None:
     answers = operation["responses"]
     if "422" in answers and "application/problem+json" not in answers["422"].get("content", {}):
         del answers["422"]
+    names = (*_COMMON, *(_LIMITED if "security" in operation else ()))
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     for response in answers.values():
-        response["headers"] = {"X-Request-Id": _REQUEST_ID, **response.get("headers", {})}
+        response["headers"] = headers | response.get("headers", {})

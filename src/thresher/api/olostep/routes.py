@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from thresher.api.auth import Reader, Writer
 from thresher.api.idempotency import IdempotencyKey, once
-from thresher.api.olostep import queries, schemas, views
+from thresher.api.olostep import bodies, queries, schemas, views
 from thresher.api.olostep.lookup import find_batch, find_even_purged
 from thresher.api.olostep.requests import CreateBatch, read_changes, read_create
 from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, integer, json_body, problems
@@ -32,7 +32,7 @@ _ITEM = {"url": "https://example.com/product/123", "custom_id": "product-123", "
     response_model=schemas.Batch,
     responses=problems(*BODY_PROBLEMS, 402, 409, 422),
     openapi_extra=json_body(
-        schemas.CreateBatch,
+        bodies.CreateBatch,
         items={"items": [_ITEM, {"url": "https://example.com/"}], "country": "US", "metadata": {"name": "Q1"}},
         open={"open": True},
     ),
@@ -66,7 +66,7 @@ async def recent_batches(
     caller: Reader,
     limit: Annotated[str | None, Query(description="50 when absent, 100 at most."), integer(1)] = None,
     source: Annotated[
-        str | None, Query(description="Only those that this source made."), WithJsonSchema(schemas.SOURCE)
+        str | None, Query(description="Only those that this source made."), WithJsonSchema(bodies.SOURCE)
     ] = None,
 ) -> Response:
     maker, most = queries.read_source(request.query_params), queries.read_recent_limit(request.query_params)
@@ -82,7 +82,7 @@ async def recent_batches(
     "/batches/{batch_id}",
     response_model=schemas.Batch,
     responses=problems(*BODY_PROBLEMS, 404, 410),
-    openapi_extra=json_body(schemas.ChangeBatch, one={"metadata": {"priority": "low", "source": None}}),
+    openapi_extra=json_body(bodies.ChangeBatch, one={"metadata": {"priority": "low", "source": None}}),
     summary="Change a batch's metadata",
 )
 async def change_batch(request: Request, caller: Writer, batch_id: str) -> Response:

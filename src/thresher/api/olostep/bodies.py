@@ -1,0 +1,142 @@
+"""What a request to the Olostep face may hold, as models for /openapi.json alone; requests.py and items.py check it.
+
+It is said exactly, down to lengths and characters: programs make requests from it, up to the limits and beyond.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.config import JsonDict
+
+from thresher.api.olostep import items, link_options
+from thresher.api.olostep.schemas import Schema
+from thresher.domain import metadata, source
+
+_NO_NUL = r"^[^\u0000]*$"
+_EMPTY = {"type": "string", "maxLength": 0}
+_COUNTRY_CODE = {"type": "string", "format": "iso-3166-1-alpha-2", "pattern": "^([A-Za-z]{2}|RANDOM)$"}
+SOURCE = {"type": "string", "format": "printable", "minLength": 1, "maxLength": source.MAX}
+_URL = {"type": "string", "format": "uri"}
+
+_Text = Annotated[str, Field(pattern=_NO_NUL)]
+
+# Numbers and booleans become strings, and a pair with null is left out.
+_PAIRS = {
+    "type": "object",
+    "maxProperties": metadata.MAX_KEYS,
+    "propertyNames": {"maxLength": metadata.MAX_KEY, "pattern": r"^[^\[\]\u0000]*$"},
+    "additionalProperties": {
+        "type": ["string", "number", "boolean", "null"],
+        "maxLength": metadata.MAX_VALUE,
+        "pattern": _NO_NUL,
+    },
+}
+NewMetadata = Annotated[
+    dict[str, Any] | str | None,
+    WithJsonSchema({"anyOf": [_PAIRS, {"type": "null"}, _EMPTY]}),
+    Field(
+        description="At most 50 pairs; keys up to 40 characters, without square brackets, values up to 500."
+        " Numbers and booleans become strings.",
+        examples=[{"order_id": "12345", "priority": "high"}],
+    ),
+]
+
+
+def _or_empty(schema: dict[str, Any]) -> WithJsonSchema:
+    """Null and the empty string count as absent: there are clients that send every field of a form."""
+    return WithJsonSchema({"anyOf": [schema, {"type": "null"}, _EMPTY]})
+
+
+class NewItem(Schema):
+    url: Annotated[str, WithJsonSchema(_URL)] = Field(
+        description="An http or https URL, without a user name and password.",
+        examples=["https://example.com/product/123"],
+    )
+    custom_id: Annotated[
+        str | int | None,
+        WithJsonSchema(
+            {
+                "type": ["string", "integer", "null"],
+                "pattern": _NO_NUL,
+                "minimum": items.MIN_ID,
+                "maximum": items.MAX_ID,
+            }
+        ),
+    ] = Field(
+        None,
+        description="Your own id of the item; one is made if absent. The same one for two different URLs is refused.",
+        examples=["product-123"],
+    )
+    metadata: NewMetadata = None
+
+
+class Parser(Schema):
+    id: Literal["none", ""] | None = Field(None, description="There is none yet.")
+
+
+# More than blanks.
+_Globs = Annotated[
+    list[Annotated[str, Field(pattern=r"^[^\u0000]*[^\s\u0000-\u001f][^\u0000]*$")]],
+    Field(max_length=link_options.MAX_PATTERNS),
+]
+
+
+class LinksOnPage(Schema):
+    absolute_links: bool | None = Field(
+        None, description="false: links to the page's own origin lose scheme and host. Absent: true."
+    )
+    query_to_order_links_by: str | None = Field(
+        None,
+        max_length=link_options.MAX_QUERY,
+        pattern=_NO_NUL,
+        description="Absent: links are in the order of the page.",
+    )
+    include_links: _Globs | None = Field(None, description="Glob patterns; absent: all links.", examples=[["/blog/**"]])
+    exclude_links: _Globs | None = Field(None, description="Glob patterns; they win over `include_links`.")
+
+
+# A batch has items, unless it is open: then they may come later.
+_SOME_ITEMS: JsonDict = {
+    "anyOf": [
+        {"required": ["items"], "properties": {"items": {"type": "array", "minItems": 1}}},
+        {"required": ["open"], "properties": {"open": {"const": True}}},
+    ]
+}
+
+
+class CreateBatch(Schema):
+    model_config = ConfigDict(extra="allow", json_schema_extra=_SOME_ITEMS)
+
+    items: list[NewItem] | None = Field(None, description="At least one, unless the batch is `open`.")
+    open: bool | None = Field(None, description="More items are appended before the batch is started.")
+    timeout: float | None = Field(
+        None,
+        description="Seconds until the batch ends with what it has; of an open one counted again from its start.",
+        json_schema_extra={"exclusiveMinimum": 0},
+    )
+    country: Annotated[str | None, _or_empty(_COUNTRY_CODE)] = Field(
+        None, description="ISO 3166-1 alpha-2, in any case, or RANDOM.", examples=["US"]
+    )
+    parser: Parser | Literal["none", ""] | None = Field(None, description="An object with an id, or the id alone.")
+    links_on_page: LinksOnPage | None = None
+    metadata: NewMetadata = None
+    webhook: Annotated[str | None, _or_empty(_URL)] = Field(None, description="An http or https URL.")
+    formats: list[_Text] | _Text | None = Field(None, description="Recorded; it changes nothing.")
+    wait_before_scraping: float | None = Field(None, ge=0, description="Milliseconds. Recorded; it changes nothing.")
+    source: Annotated[str, WithJsonSchema(SOURCE)] | None = Field(
+        None, description="Who makes the batch, for the list of batches. Absent: api.", examples=["nightly"]
+    )
+    robots: Literal["obey", "report", "ignore"] | None = Field(None, description="Absent: obey.")
+    on_blocked: Literal["fail", "keep"] | None = Field(None, description="Absent: fail.")
+
+
+class ChangeBatch(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    metadata: NewMetadata = Field(
+        description='Merged into what there is: null or "" deletes a key, and null or "" alone all of them.'
+    )
+
+
+class Append(Schema):
+    items: list[NewItem]
