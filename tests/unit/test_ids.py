@@ -33,6 +33,15 @@ def test_an_id_of_another_cluster_is_nothing() -> None:
     assert all(ids.parse_retrieve_id(other, ids.retrieve_id(SECRET, 1, n)) is None for n in range(200))
 
 
+def test_an_item_has_one_id_and_no_other_spelling_of_it() -> None:
+    for text in (ids.retrieve_id(SECRET, 1, n) for n in range(20)):
+        last = [text[:-1] + letter for letter in "abcdefghijklmnopqrstuvwxyz234567"]  # two bits of it say nothing
+        others = [text[:4] + text[4:].upper(), text.replace("i", "\u0131"), text.replace("s", "\u017f"), *last]
+        assert [other for other in others if ids.parse_retrieve_id(SECRET, other)] == [
+            other for other in others if other == text
+        ]
+
+
 def test_an_id_with_any_one_character_changed_is_nothing() -> None:
     good = ids.retrieve_id(SECRET, 12, 34)
     for place in range(4, 29):  # the last character has bits that say nothing

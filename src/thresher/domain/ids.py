@@ -79,5 +79,7 @@ def parse_retrieve_id(secret: bytes, text: str) -> tuple[int, int] | None:
     for keyed in reversed(_rounds(secret)):
         left, right = right ^ _mixed(keyed, left), left
     batch_key, ord_, zero = left, right >> 32, right & 0xFFFFFFFF
-    # One forged id in 2^32 decodes, and then to no existing item. Beyond PostgreSQL's bigint and int: nothing of ours.
-    return (batch_key, ord_) if zero == 0 and batch_key < 2**63 and ord_ < 2**31 else None
+    # One forged id in 2^32 decodes, and then to no existing item. Beyond PostgreSQL's bigint and int: nothing of ours. Nor is
+    # the same number in other letters: an item has one id.
+    ours = zero == 0 and batch_key < 2**63 and ord_ < 2**31 and retrieve_id(secret, batch_key, ord_) == text
+    return (batch_key, ord_) if ours else None
