@@ -155,8 +155,10 @@ async def test_what_nobody_worked_at_is_not_in_the_rate_of_a_batch_that_was_cut_
     async with pool.acquire() as connection:
         await connection.execute("UPDATE batch_progress SET started_at = now() - interval '20 seconds'")
     before = await api.get(f"/v1/batches/{made['id']}")
+    assert before["eta"] > time.time()
+    stopping = (await api.client.post(f"/v1/batches/{made['id']}/cancel")).json()
+    assert (stopping["state"], stopping["rate"], stopping["eta"]) == ("stopping", before["rate"], None)
     await worker.end(claim)
-    await api.client.post(f"/v1/batches/{made['id']}/cancel")
     after = await api.get(f"/v1/batches/{made['id']}")
     assert (after["outcome"], after["counts"]["cancelled"]) == ("cancelled", 90)
     assert (after["rate"], after["eta"]) == (before["rate"], None)

@@ -65,10 +65,10 @@ def _speed_view(batch: Batch) -> dict[str, float | int | None]:
     if batch.speed is None or batch.moved_at is None:
         return {"rate": None, "eta": None}
     rate, moved = round(batch.speed, 3), batch.moved_at.timestamp()
-    if batch.state is BatchState.DONE:
-        return {"rate": rate, "eta": None}
-    if not rate or time.time() - moved > STALE:
+    if batch.state is not BatchState.DONE and (not rate or time.time() - moved > STALE):
         return {"rate": None, "eta": None}
+    if batch.state is not BatchState.RUNNING:  # what is left of one that is stopping is not worked at any more
+        return {"rate": rate, "eta": None}
     return {"rate": rate, "eta": round(moved + (batch.total - batch.finished) / rate)}
 
 
