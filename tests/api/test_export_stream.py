@@ -26,7 +26,7 @@ from thresher.convert.document import Source
 from thresher.convert.frame import encode
 from thresher.domain.failure import FailureCode
 from thresher.domain.states import Outcome
-from thresher.storage import batches
+from thresher.storage import batches, spool
 from thresher.storage.blobs import Blobs, Span
 from thresher.storage.database import Pool
 from thresher.storage.purge import purge
@@ -129,6 +129,28 @@ async def test_ten_thousand_items_are_read_only_a_little_ahead_of_the_client_and
 
     await drive(api, path + query, send)
     assert (lines, ended, blobs.asked) == (10_000, True, 10_000 * size)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_line_of_megabytes_waits_for_the_client_in_a_file(api: Api, pool: Pool, leaves: bool) -> None:
+    page = "<title>wide</title><p>" + "wheat and rye " * 200_000
+    made = await api.create("https://a.example/")
+    sources = {"c0": Source("https://a.example/", page.encode(), "text/html")}
+    await Worker(pool, Blobs(api.settings.packs_url), sources=sources).work()
+    sent, left, before = b"", asyncio.Event(), asyncio.all_tasks()
+
+    async def send(message: Message) -> None:
+        nonlocal sent
+        body: bytes = message.get("body", b"")
+        assert len(body) <= spool.CHUNK
+        sent += body
+        if leaves and sent:
+            left.set()
+            await asyncio.Event().wait()
+
+    await drive(api, f"/v1/batches/{made['id']}/export?formats=html", send, left)
+    assert asyncio.all_tasks() == before
+    assert leaves or orjson.loads(sent)["html"] == page
 
 
 async def test_a_client_that_goes_away_ends_the_work(api: Api, pool: Pool) -> None:

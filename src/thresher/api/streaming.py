@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
+from typing import BinaryIO
 
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
@@ -51,18 +52,25 @@ async def begun(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     return all_of_them()
 
 
-async def at_rest(data: bytes, headers: Mapping[str, str], folder: Path | None) -> Response:
-    """An answer that is whole already. A large one waits for its reader in a file of this folder, beside the packs.
+def resting(data: bytes, folder: Path | None) -> bytes | BinaryIO:
+    """What is large in a file of this folder, beside the packs, where it waits for its reader. To be called in a thread.
 
     Raises StoreUnusable if there is no room for it.
     """
     if len(data) <= SPOOLED:
-        return Response(data, headers=headers)
+        return data
     try:
-        file = await asyncio.to_thread(spool, data, folder)
+        return spool(data, folder)
     except StoreUnusable:
         if folder is not None:
             raise
-        return Response(data, headers=headers)  # the packs are elsewhere, and this machine has no place to write to
+        return data  # the packs are elsewhere, and this machine has no place to write to
+
+
+async def at_rest(data: bytes, headers: Mapping[str, str], folder: Path | None) -> Response:
+    """An answer that is whole already; a large one leaves the memory. Raises StoreUnusable."""
+    body = data if len(data) <= SPOOLED else await asyncio.to_thread(resting, data, folder)
+    if isinstance(body, bytes):
+        return Response(body, headers=headers)
     length = {"Content-Length": str(len(data))}
-    return Stream(await begun(pieces(file)), headers["Content-Type"], {**headers, **length})
+    return Stream(await begun(pieces(body)), headers["Content-Type"], {**headers, **length})

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -18,7 +19,7 @@ from thresher.api.olostep.parts import Parts
 from thresher.api.olostep.runs import Run, current, runs
 from thresher.api.openapi import NDJSON, PROBLEMS, answer_of, integer, one_of, problems, some_of
 from thresher.api.state import State, state_of
-from thresher.api.streaming import Stream, begun
+from thresher.api.streaming import Stream, begun, resting
 from thresher.domain import ids
 from thresher.domain.links import LinkOptions
 from thresher.domain.problem import Problem, ProblemCode
@@ -26,6 +27,7 @@ from thresher.domain.states import BatchState
 from thresher.storage import items
 from thresher.storage.batches import Batch
 from thresher.storage.items import Item
+from thresher.storage.spool import pieces
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
 
@@ -73,8 +75,13 @@ async def _chunks(state: State, batch: Batch, query: queries.ExportQuery, encode
             cursors = [_cursor(query, item) for item in run.items]
             place = 0
             while place < len(run.items):
-                chunk, place = await asyncio.to_thread(_write, lines, run, cursors, place, encoder)
-                yield chunk
+                chunk, place = await asyncio.to_thread(_write, lines, run, cursors, place, encoder, state.blobs.folder)
+                if isinstance(chunk, bytes):
+                    yield chunk
+                    continue
+                async with aclosing(pieces(chunk)) as each:
+                    async for piece in each:
+                        yield piece
     yield encoder.end()
 
 
@@ -102,12 +109,16 @@ def _cursor(query: queries.ExportQuery, item: Item) -> int:
     return (item.ord if query.submitted or item.seq is None else item.seq) + 1
 
 
-def _write(lines: Lines, run: Run, cursors: list[int], place: int, encoder: Encoder) -> tuple[bytes, int]:
-    """Lines from a place in the run on, until they are a chunk; and the place behind them."""
+def _write(
+    lines: Lines, run: Run, cursors: list[int], place: int, encoder: Encoder, folder: Path | None
+) -> tuple[bytes | BinaryIO, int]:
+    """Lines from a place in the run on, until they are a chunk; and the place behind them. A line may be much more than a
+    chunk by itself: then it is in a file.
+    """
     made: list[bytes] = []
     size = 0
     while place < len(run.items) and size < CHUNK:
         made.append(lines.line(run.items[place], cursors[place], run.frames[place]))
         size += len(made[-1])
         place += 1
-    return encoder.piece(b"".join(made)), place
+    return resting(encoder.piece(b"".join(made)), folder), place
