@@ -10,11 +10,14 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import unquote
 
+from ada_url import idna_to_unicode
+
 MAX_CHARACTERS = 10_000  # of a list of patterns with its braces written out: what each link of a page is tried against
 
 # Nothing in them is tried twice: whoever sends a pattern waits in the line of all requests.
 _BRACES = re.compile(r"\{([^{},]*+,[^{}]*+)\}")
 _TOKEN = re.compile(r"(\*+)|(\?)|\[([!^]?)(\]?[^\]]*+)\]|(.)", re.DOTALL)
+_PUNYCODE = re.compile(r"(?<![\w-])xn--[a-z0-9-]+")
 _WILD = re.compile(r"[*?\[]")
 _ANYWHERE = "*://*/**/"
 
@@ -46,17 +49,27 @@ def written_out(patterns: Iterable[str]) -> list[str]:
 def matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     """Whether an absolute URL fits any of the patterns, with its query or without; its fragment counts for nothing.
 
-    Upper and lower case are the same, and so are `%C3%A9` and the letter. Raises TooLong.
+    Upper and lower case are the same, and so are `%C3%A9` and the letter, and the two forms of a host. Raises TooLong.
     """
     wanted = {whole for pattern in written_out(patterns) for whole in _whole(unquote(pattern))}
     fits = re.compile("|".join(map(_expression, sorted(wanted))) or "(?!)", re.IGNORECASE | re.DOTALL).fullmatch
 
-    def matches(url: str) -> bool:
+    def fit(url: str) -> bool:
         url = unquote(url.partition("#")[0])
         path, query, _ = url.partition("?")
         return fits(path) is not None or (bool(query) and fits(url) is not None)
 
+    def matches(url: str) -> bool:
+        return fit(url) or (("//xn--" in url or ".xn--" in url) and fit(_in_letters(url)))
+
     return matches
+
+
+def _in_letters(url: str) -> str:
+    """The URL with its host as people write it: `größe.example` for `xn--gre-6ka8i.example`."""
+    scheme, slashes, rest = url.partition("//")
+    host, slash, path = rest.partition("/")
+    return scheme + slashes + _PUNYCODE.sub(lambda label: idna_to_unicode(label[0]), host) + slash + path
 
 
 def _whole(pattern: str) -> list[str]:
