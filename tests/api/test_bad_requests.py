@@ -79,9 +79,10 @@ BAD = [
     ({"items": [GOOD], "wait_before_scraping": True}, "wait_before_scraping: must be a number"),
     (with_item(wait_before_scraping=[]), "items[3].wait_before_scraping: must be a number"),
     ({"batch_array": {}}, "batch_array: must be an array"),
-    ({"urls": ["nonsense"]}, "items[0].url: not a valid absolute URL"),
+    ({"batch_array": [{"url": 5}]}, "batch_array[0].url: is required, as a string"),
+    ({"urls": ["https://a.example/", "nonsense"]}, "urls[1]: not a valid absolute URL"),
     ({"urls": "https://example.com"}, "urls: must be an array"),
-    ({"urls": [{"url": "https://example.com"}]}, "items[0].url: is required, as a string"),
+    ({"urls": [{"url": "https://example.com"}]}, "urls[0]: is required, as a string"),
 ]
 
 

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Container, Iterable
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
@@ -20,7 +20,7 @@ MIN_ID, MAX_ID = -(2**63), 2**64 - 1  # larger ones are read inexactly, so that 
 def read_items(request: dict[str, Any], settings: Settings, faults: Faults) -> list[NewItem]:
     """The items, from `items` or from an alias of it. Faults are added; the result counts only if there are none."""
     entries = _entries(request, settings, faults)
-    reader = _Reader(settings, faults, "items")
+    reader = _Reader(settings, faults, items_name(request))
     return [item for index, entry in enumerate(entries) if (item := reader.read(index, entry)) is not None]
 
 
@@ -58,9 +58,12 @@ def _entries(request: dict[str, Any], settings: Settings, faults: Faults) -> lis
 
 
 class _Reader:
-    """Reads items in order, remembering the custom_ids so far with where and for which URL they were used."""
+    """Reads items in order, remembering the custom_ids so far with where and for which URL they were used.
 
-    def __init__(self, settings: Settings, faults: Faults, place: Literal["items", "line"]) -> None:
+    `place` is what faults call them: the name of their array, or "line".
+    """
+
+    def __init__(self, settings: Settings, faults: Faults, place: str) -> None:
         self._place = place
         self._max_url = settings.max_url_bytes
         self._max_id = settings.max_custom_id_bytes
@@ -111,15 +114,14 @@ class _Reader:
         return path((self._place, index))
 
     def _url(self, index: int, text: Any) -> url.Url | None:
+        loc = (self._place, index) if self._place == "urls" else (self._place, index, "url")
         if type(text) is not str:
-            self._faults.add(
-                (self._place, index, "url"), "is required, as a string", "missing" if text is None else "type"
-            )
+            self._faults.add(loc, "is required, as a string", "missing" if text is None else "type")
             return None
         try:
             return read_url(text, self._max_url)
         except url.InvalidUrl as error:
-            self._faults.add((self._place, index, "url"), str(error))
+            self._faults.add(loc, str(error))
             return None
 
     def _custom_id(self, index: int, value: Any) -> str | None:
