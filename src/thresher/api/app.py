@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 import thresher
-from thresher.api import account, ops, problem_pages, problems
+from thresher.api import account, ops, parsers, problem_pages, problems
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
 from thresher.api.olostep import append, hosted, info, listing, retrieve
@@ -75,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(export)
     app.include_router(retrieve.router)
     app.include_router(hosted.router)
+    app.include_router(parsers.router)
     app.include_router(account.router)
     app.include_router(ops.router)
     app.include_router(problem_pages.router)

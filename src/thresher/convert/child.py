@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from thresher.convert import wire
@@ -20,7 +21,7 @@ from thresher.convert.convert import convert
 from thresher.convert.document import Source
 from thresher.convert.frame import encode
 from thresher.convert.laps import Laps
-from thresher.domain.failure import FailureCode, ItemFailed
+from thresher.domain.failure import Failure, FailureCode, ItemFailed
 
 _PR_SET_PDEATHSIG = 1
 _STOUT = 4  # a child that has grown by a fourth of its limit is replaced
@@ -78,7 +79,7 @@ def _answer(header: dict[str, Any], body: bytes, decoded: int, output: int) -> t
     about = (header["content_type"], header["content_encoding"], header["requested"], meta.get("headers", {}))
     source = Source(header["url"], body, *about)
     try:
-        return _converted(source, meta, decoded, output)
+        return _converted(source, header["parser"], meta, decoded, output)
     except ItemFailed as failed:
         return _refusal(failed.failure.code, failed.failure.detail), b""
     except OverflowError as error:
@@ -91,9 +92,11 @@ def _answer(header: dict[str, Any], body: bytes, decoded: int, output: int) -> t
         return _refusal(FailureCode.CONVERSION_FAILED, f"{type(error).__name__}: {error}"[:500]), b""
 
 
-def _converted(source: Source, meta: dict[str, Any], decoded: int, output: int) -> tuple[dict[str, Any], bytes]:
+def _converted(
+    source: Source, parser: str | None, meta: dict[str, Any], decoded: int, output: int
+) -> tuple[dict[str, Any], bytes]:
     laps = Laps()
-    document = convert(source, max_decoded_bytes=decoded, laps=laps)
+    document = convert(source, max_decoded_bytes=decoded, laps=laps, parser=parser)
     frame = encode(source, document, {**meta, "convert_ms": laps.ms}, max_output_bytes=output)
     laps.lap("encode")
     facts = {
@@ -107,6 +110,7 @@ def _converted(source: Source, meta: dict[str, Any], decoded: int, output: int) 
         "text_chars": len(document.text),
         "links": len(document.links),
         "verdict": document.verdict.to_json() if document.verdict else None,
+        "unparsed": asdict(document.parsed) if isinstance(document.parsed, Failure) else None,
         "ms": laps.ms,
     }
     return facts, frame

@@ -3,7 +3,7 @@
 Content coding, type, charset, then the converter for the type. Knows no pipe and no limits but that of decompression.
 """
 
-from thresher.convert import html, jsontext, markup, table, xmldoc, xmltree
+from thresher.convert import html, jsontext, markup, parsers, table, xmldoc, xmltree
 from thresher.convert.charset import to_text
 from thresher.convert.content import Content, classify
 from thresher.convert.decode import decode_body
@@ -15,8 +15,8 @@ from thresher.convert.verdict import NOTHING, Answer, judge
 _FENCES = {"xml": "xml", "json": "json", "table": "csv"}
 
 
-def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None) -> Document:
-    """Convert `source`. Raises ItemFailed: bad_encoding, decompression_bomb, unsupported_content."""
+def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None, parser: str | None = None) -> Document:
+    """Convert `source`, and have the parser of this id or alias read it. Raises ItemFailed: bad_encoding, decompression_bomb, unsupported_content."""
     laps = laps or Laps()
     data = decode_body(source.body, source.content_encoding, max_decoded_bytes)
     laps.lap("decompress")
@@ -33,7 +33,10 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None)
         )
         verdict = judge(answer)
         laps.lap("verdict")
-        return Document("html", *charset, page.title, page.markdown, page.text, page.links, page.metadata, verdict)
+        parsed = parsers.run(parser, text, source.url, laps) if parser else None
+        return Document(
+            "html", *charset, page.title, page.markdown, page.text, page.links, page.metadata, verdict, parsed
+        )
     text = text.replace("\0", "")
     if not text.strip() or content.kind == "text":
         page = Page(None, text, text, [], {})
@@ -46,7 +49,8 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None)
     # A feed without entries is an answer all the same: what there is of it is shown.
     markdown = page.markdown if page.markdown.strip() or verdict else markup.fenced(text, _FENCES.get(content.kind, ""))
     kind: Kind = "json" if page.is_json else "text"
-    return Document(kind, *charset, page.title, markdown, page.text, page.links, page.metadata, verdict)
+    parsed = parsers.NOT_HTML if parser else None
+    return Document(kind, *charset, page.title, markdown, page.text, page.links, page.metadata, verdict, parsed)
 
 
 def _page(content: Content, text: str, url: str) -> Page:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from thresher.convert.verdict import Verdict
+from thresher.domain.failure import Failure
 
 Kind = Literal["html", "json", "text"]  # of the body; json is one valid JSON value
 CharsetSource = Literal["bom", "header", "meta", "detected", "default"]
@@ -33,7 +34,7 @@ class Document:
 
     `charset` is the WHATWG name in lower case, `charset_certainty` is between 0 and 1. `links` are absolute http(s)
     URLs, unique, in document order. `metadata` holds only what the page declares. `verdict` says what it is if it is
-    not the page.
+    not the page. `parsed` is what a parser made of it, as JSON, or why it made nothing; None if none was asked for.
     """
 
     kind: Kind
@@ -46,3 +47,4 @@ class Document:
     links: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     verdict: Verdict | None = None
+    parsed: bytes | Failure | None = None

@@ -6,6 +6,7 @@
               caller's `meta`, the lengths of the document's members as JSON, and the part table
     parts     "body" exactly as fetched (under zstd only if it came without a content coding);
               "document", always under zstd: JSON {markdown, text, links}
+              "json", always under zstd, if a parser made something of the page: that, a JSON object
     u32       CRC-32 of all before it
 
 The part table maps a name to [offset after the header, stored length, plain length, "zstd" or null]. Knows nothing
@@ -45,10 +46,11 @@ class FrameError(ValueError):
 def encode(source: Source, document: Document, meta: dict[str, Any], *, max_output_bytes: int | None = None) -> bytes:
     """The frame of a result. `meta` is the caller's and comes back as `header["meta"]`.
 
-    Raises OverflowError if the document's members have, as JSON, more than `max_output_bytes`.
+    Raises OverflowError if the document's members and what a parser made have, as JSON, more than `max_output_bytes`.
     """
     members = [orjson.dumps(value) for value in (document.markdown, document.text, document.links)]
-    if max_output_bytes is not None and (size := sum(map(len, members))) > max_output_bytes:
+    parsed = document.parsed if isinstance(document.parsed, bytes) else b""
+    if max_output_bytes is not None and (size := sum(map(len, members)) + len(parsed)) > max_output_bytes:
         raise OverflowError(f"the document has {size} bytes")
     made = b'{"markdown":%b,"text":%b,"links":%b}' % tuple(members)
     compressor = _compressor()
@@ -56,6 +58,8 @@ def encode(source: Source, document: Document, meta: dict[str, Any], *, max_outp
     if not source.content_encoding and len(source.body) > _SMALL:
         body = (compressor.compress(source.body), len(source.body), "zstd")
     parts = {"body": body, "document": (compressor.compress(made), len(made), "zstd")}
+    if parsed:
+        parts["json"] = (compressor.compress(parsed), len(parsed), "zstd")
     table, offset = {}, 0
     for name, (stored, plain, coding) in parts.items():
         table[name] = [offset, len(stored), plain, coding]
@@ -167,10 +171,13 @@ class Frame:
         return decode(data, self.header["charset"])
 
     def json(self, limit: int) -> str | None:
-        """A body of JSON as the text of an object: as it came, or, of any other value, under `data`; None for any other body.
+        """What a parser made of the page; without that, a body of JSON as the text of an object: as it came, or, of any
 
-        Numbers keep their digits, for nothing is read and written again. Raises ItemFailed as `html` does.
+        other value, under `data`; else None. A body's numbers keep their digits, for nothing is read and written again.
+        Raises ItemFailed as `html` does.
         """
+        if "json" in self.header["parts"]:
+            return self._part("json").decode()
         if self.header.get("kind") != "json":  # which also says that it is valid
             return None
         text = self.html(limit).replace("\0", "")  # as it was when it was found valid

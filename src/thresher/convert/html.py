@@ -14,7 +14,7 @@ from thresher.convert.links import Resolver, settle
 from thresher.convert.metadata import metadata_of, title_of
 
 # What no reader sees. html and body stay even when they are hidden: pages hide them until a script has run.
-_UNSEEN = (
+UNSEEN = (
     "script,style,noscript,template,svg,iframe,object,canvas,select,datalist,"
     "dialog:not([open]),[hidden]:not(html,body),[aria-hidden=true i]:not(html,body)"
 )
@@ -40,13 +40,13 @@ def convert(html: str, url: str, laps: Laps) -> Page:
     # Scripting on: noscript is then one text instead of a subtree, and is dropped as a browser would.
     document = turbohtml.parse(html, positions=False, scripting=True)
     laps.lap("parse")
-    resolver = Resolver(_base(document, url))
+    resolver = Resolver(base_of(document, url))
     metadata = metadata_of(document, resolver)
     title = title_of(document, metadata)
     laps.lap("metadata")
     links = settle(document, resolver, url)
     laps.lap("links")
-    document.remove(_UNSEEN)
+    document.remove(UNSEEN)
     laps.lap("prune")
     markdown = document.to_markdown()
     laps.lap("markdown")
@@ -56,7 +56,7 @@ def convert(html: str, url: str, laps: Laps) -> Page:
     return Page(title, _without_nul(markdown), _without_nul(text), links, metadata)
 
 
-def _base(document: turbohtml.Document, url: str) -> str:
+def base_of(document: turbohtml.Document, url: str) -> str:
     """The base URL: the first base element with an href, resolved against `url`, unless it is not http(s)."""
     element = document.select_one("base[href]")
     if element is None:

@@ -18,7 +18,7 @@ _ROOTED = re.compile(rf"/(?!/){_SAFE}*")
 # Schemes that run code or carry content: worthless in a markdown link, and dangerous when it is rendered.
 _ACTIVE = ("javascript:", "vbscript:", "data:")
 # The attributes in which lazy-loading scripts keep an image's address.
-_LAZY = ("data-src", "data-original", "data-lazy-src")
+LAZY = ("data-src", "data-original", "data-lazy-src")
 
 
 class Resolver:
@@ -77,7 +77,7 @@ def _settle_images(document: Document, resolver: Resolver) -> None:
     for image in list(document.iter_elements("img")):
         source = image.attr("src") or ""
         if not source or source[:5].lower() == "data:":
-            source = next((value for name in _LAZY if (value := image.attr(name))), "")
+            source = next((value for name in LAZY if (value := image.attr(name))), "")
         target = resolver.resolve(source) if source else None
         if target is None or target.startswith(_ACTIVE):
             image.decompose()

@@ -4,6 +4,8 @@ Reads the parsed tree before anything is pruned from it. Only what is present is
 from the text.
 """
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -14,6 +16,7 @@ from thresher.convert.links import Resolver
 _MAX_VALUE = 10_000  # characters of one value; a description is never longer
 _MAX_OPENGRAPH = 100  # properties; honest pages have ten
 _MAX_JSON_LD = 262_144  # characters of one JSON-LD block that is read
+_CONTROL = re.compile(r"[\0-\x1f]+")
 
 # Where each property is looked for, in order of trust. Names as in `name`, `property` or `itemprop`.
 _META_NAMES: dict[str, tuple[str, ...]] = {
@@ -79,20 +82,34 @@ def _from_json_ld(document: Document, found: dict[str, Any]) -> None:
     """Author and date from schema.org JSON-LD, where the metas have none."""
     if "author" in found and "published" in found:
         return
-    for script in document.select('script[type="application/ld+json" i]'):
-        text = script.text
-        if len(text) > _MAX_JSON_LD:
-            continue
-        try:
-            data = orjson.loads(text)
-        except ValueError:
-            continue
-        for node in _nodes(data):
+    for data in json_ld(document):
+        for node in nodes(data):
             _take(node.get("author"), "author", found)
             _take(node.get("datePublished"), "published", found)
 
 
-def _nodes(data: Any) -> list[dict[str, Any]]:
+def json_ld(document: Document) -> Iterator[Any]:
+    """The values of the page's JSON-LD blocks, of those that are JSON and can be written again: orjson reads deeper than it writes."""
+    for script in document.select('script[type="application/ld+json" i]'):
+        if len(text := script.text) > _MAX_JSON_LD:
+            continue
+        try:
+            value = _read(text)
+            orjson.dumps(value)
+        except (ValueError, orjson.JSONEncodeError):
+            continue
+        yield value
+
+
+def _read(text: str) -> Any:
+    """JSON, also with the line breaks inside of strings that templates leave there. Raises ValueError."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return orjson.loads(_CONTROL.sub(" ", text))
+
+
+def nodes(data: Any) -> list[dict[str, Any]]:
     """The top-level objects of a JSON-LD block: itself, the members of a list, the members of its @graph."""
     if isinstance(data, dict) and isinstance(data.get("@graph"), list):
         data = data["@graph"]

@@ -22,7 +22,10 @@ _SLACK = 2**24  # bytes of an answer besides the body and the document: metadata
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """`facts`: kind, charset, charset_source, charset_certainty, title, sizes and the milliseconds of each step. `frame`: see frame.py."""
+    """`facts`: kind, charset, charset_source, charset_certainty, title, sizes, the verdict, why a parser made nothing of the
+
+    page (`unparsed`: code and detail), and the milliseconds of each step. `frame`: see frame.py.
+    """
 
     facts: dict[str, Any]
     frame: bytes
@@ -32,6 +35,7 @@ class Converted:
 class _Job:
     source: Source
     meta: dict[str, Any]
+    parser: str | None
     done: asyncio.Future[Converted]
     deaths: list[str] = field(default_factory=list)
 
@@ -78,15 +82,15 @@ class Converter:
         self._child = await Child.spawn(self._limits)
         self._runner = asyncio.create_task(self._run(), name="converter")
 
-    async def convert(self, source: Source, meta: dict[str, Any] | None = None) -> Converted:
-        """Convert `source`; `meta` (JSON values) goes into the frame's header.
+    async def convert(self, source: Source, meta: dict[str, Any] | None = None, parser: str | None = None) -> Converted:
+        """Convert `source`; `meta` (JSON values) goes into the frame's header, and what the parser of this id makes into a part of it.
 
         Raises ItemFailed with the child's code; `conversion_limit` over time, processor time, memory or output;
         `conversion_failed` if two children died of it. Raises SpawnFailed if no child can be started, RuntimeError if not running.
         """
         if self._closed or self._runner is None or self._runner.done():
             raise RuntimeError("the converter is not running")
-        job = _Job(source, meta or {}, asyncio.get_running_loop().create_future())
+        job = _Job(source, meta or {}, parser, asyncio.get_running_loop().create_future())
         self._queue.append(job)
         self._hand_over()
         self._wake.set()
@@ -132,6 +136,7 @@ class Converter:
                 "content_type": job.source.content_type,
                 "content_encoding": job.source.content_encoding,
                 "requested": job.source.requested,
+                "parser": job.parser,
                 "meta": job.meta,
             }
             try:

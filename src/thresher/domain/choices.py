@@ -26,11 +26,12 @@ class OnBlocked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The choices of one batch. `country` is a code or RANDOM, in upper case."""
+    """The choices of one batch. `country` is a code or RANDOM, in upper case; `parser` an id or an alias."""
 
     robots: RobotsMode = RobotsMode.OBEY
     on_blocked: OnBlocked = OnBlocked.FAIL
     country: str | None = None
+    parser: str | None = None
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
@@ -39,4 +40,5 @@ class Choices:
             RobotsMode(options.get("robots", RobotsMode.OBEY)),
             OnBlocked(options.get("on_blocked", OnBlocked.FAIL)),
             options.get("country"),
+            options.get("parser"),
         )

@@ -3,19 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+from thresher.domain import parsers
 from thresher.domain.problem import Problem, ProblemCode
 
 PAGE = 1  # credits for a completed item; one that fails costs nothing
-
-# Parsers that cost something else, by their ids.
-PARSERS: Mapping[str, int] = {}
 
 _DIGITS = 6  # of a dollar: a product of floats has many more that mean nothing
 
 
 def price(options: Mapping[str, Any]) -> int:
     """The credits that each completed item of a batch with these options costs."""
-    return PARSERS.get(options.get("parser", ""), PAGE)
+    parser = parsers.find(options.get("parser", ""))
+    return parser.credits if parser else PAGE
 
 
 def in_usd(amount: int, usd_per_credit: float) -> float:

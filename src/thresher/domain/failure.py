@@ -36,6 +36,8 @@ class FailureCode(StrEnum):
     UNSUPPORTED_CONTENT = "unsupported_content"
     CONVERSION_FAILED = "conversion_failed"
     CONVERSION_LIMIT = "conversion_limit"
+    PARSER_NO_MATCH = "parser_no_match"
+    PARSER_FAILED = "parser_failed"
     WORKER_LOST = "worker_lost"
     DEADLINE = "deadline"
     CANCELLED = "cancelled"
@@ -178,6 +180,16 @@ FAILURES: dict[FailureCode, FailureKind] = {
         "Converting the page exceeded a limit of time, memory or output; the detail says which.",
         False,
         "Raise the limit that the detail names, if the page is wanted.",
+    ),
+    FailureCode.PARSER_NO_MATCH: FailureKind(
+        "The page does not have what the batch's parser looks for; the detail says what.",
+        False,
+        "Leave the page out, or take another parser; without one the page itself is the result.",
+    ),
+    FailureCode.PARSER_FAILED: FailureKind(
+        "The batch's parser could not read the page; the detail says why.",
+        False,
+        "Please report the page and the parser; without a parser the page itself is the result.",
     ),
     FailureCode.WORKER_LOST: FailureKind(
         "Worker processes died repeatedly while this item was in hand.",

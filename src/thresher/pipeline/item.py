@@ -18,7 +18,14 @@ from thresher.domain.way import MOVED, Way
 from thresher.net.fetch import Fetched, Fetcher, FetchFailed
 from thresher.net.language import accept_language
 from thresher.pipeline.gate import Gate, MayBegin, RobotsGate, at_once
-from thresher.pipeline.verdict import DOUBTFUL, check_content, check_error_page, check_status, parse_retry_after
+from thresher.pipeline.verdict import (
+    DOUBTFUL,
+    check_content,
+    check_error_page,
+    check_parsed,
+    check_status,
+    parse_retry_after,
+)
 
 
 class NotNow(Exception):
@@ -89,9 +96,10 @@ async def attempt(
         except ItemFailed as failed:
             await _look_behind(failed, fetched, tools.converter, record)
             raise
-        frame, facts = await _convert(fetched, tools.converter, record)
+        frame, facts, unparsed = await _convert(fetched, tools.converter, record, choices.parser)
         record |= facts
         check_content(facts["verdict"], choices.on_blocked)
+        check_parsed(unparsed)
     except ItemFailed as failed:
         if isinstance(failed, FetchFailed):
             record |= {
@@ -114,7 +122,7 @@ async def _look_behind(failed: ItemFailed, fetched: Fetched, converter: Converte
     if fetched.status not in DOUBTFUL or failed.failure.code is FailureCode.RATE_LIMITED or not fetched.body:
         return
     try:
-        _, facts = await _convert(fetched, converter, record)
+        _, facts, _ = await _convert(fetched, converter, record)
     except ItemFailed:
         return
     try:
@@ -124,8 +132,10 @@ async def _look_behind(failed: ItemFailed, fetched: Fetched, converter: Converte
         raise
 
 
-async def _convert(fetched: Fetched, converter: Converter, record: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
-    """The frame, and what an item keeps of what was found. How long it took is in the record, whether it could be done or not."""
+async def _convert(
+    fetched: Fetched, converter: Converter, record: dict[str, Any], parser: str | None = None
+) -> tuple[bytes, dict[str, Any], dict[str, Any] | None]:
+    """The frame, what an item keeps of what was found, and why the parser made nothing of it. How long it took is in the record, whether it could be done or not."""
     requested = fetched.redirects[0] if fetched.redirects else None
     headers = (fetched.content_type, fetched.content_encoding, requested, fetched.headers)
     source = Source(fetched.url, fetched.body, *headers)
@@ -137,11 +147,11 @@ async def _convert(fetched: Fetched, converter: Converter, record: dict[str, Any
         "fetched_at": record["at"],
     }
     try:
-        converted = await converter.convert(source, meta)
+        converted = await converter.convert(source, meta, parser)
     finally:
         record["ms"]["convert"] = round((time.monotonic() - begun) * 1000, 1)
     kept = ("charset", "charset_source", "charset_certainty", "verdict")
-    return converted.frame, {name: converted.facts[name] for name in kept}
+    return converted.frame, {name: converted.facts[name] for name in kept}, converted.facts["unparsed"]
 
 
 def _about(fetched: Fetched) -> dict[str, Any]:

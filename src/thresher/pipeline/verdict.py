@@ -48,6 +48,12 @@ def check_content(verdict: Mapping[str, Any] | None, on_blocked: OnBlocked) -> N
         raise ItemFailed(code, f"{_NOT_THE_PAGE[code]}: {', '.join(verdict['evidence'])}.")
 
 
+def check_parsed(unparsed: Mapping[str, Any] | None) -> None:
+    """Raise ItemFailed if the batch's parser made nothing of the page: `unparsed` is why, {code, detail}."""
+    if unparsed is not None:
+        raise ItemFailed(FailureCode(unparsed["code"]), unparsed["detail"])
+
+
 # A server's own page for the status, in which nobody speaks of robots.
 _STATUS_AGAIN = re.compile(r"(?:the title|a heading) says '[^']*\b(?:403|forbidden)\b[^']*'")
 

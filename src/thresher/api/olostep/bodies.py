@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 
 from thresher.api.olostep import items, link_options
 from thresher.api.olostep.schemas import Schema
-from thresher.domain import metadata, source
+from thresher.domain import metadata, parsers, source
 
 _NO_NUL = r"^[^\u0000]*$"
 _EMPTY = {"type": "string", "maxLength": 0}
@@ -70,8 +70,11 @@ class NewItem(Schema):
     metadata: NewMetadata = None
 
 
+_ParserId = Annotated[str | None, WithJsonSchema({"enum": [*parsers.NAMES, "none", "", None]})]
+
+
 class Parser(Schema):
-    id: Literal["none", ""] | None = Field(None, description="There is none yet.")
+    id: _ParserId = Field(None, description="One of GET /v1/parsers. A version is not looked at.")
 
 
 # More than blanks.
@@ -117,7 +120,9 @@ class CreateBatch(Schema):
     country: Annotated[str | None, _or_empty(_COUNTRY_CODE)] = Field(
         None, description="ISO 3166-1 alpha-2, in any case, or RANDOM.", examples=["US"]
     )
-    parser: Parser | Literal["none", ""] | None = Field(None, description="An object with an id, or the id alone.")
+    parser: Parser | _ParserId = Field(
+        None, description="What reads every page into JSON: an object with an id, or the id alone."
+    )
     links_on_page: LinksOnPage | None = None
     metadata: NewMetadata = None
     webhook: Annotated[str | None, _or_empty(_URL)] = Field(None, description="An http or https URL.")

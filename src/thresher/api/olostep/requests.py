@@ -13,7 +13,7 @@ from thresher.api.olostep.faults import Faults, kind_of
 from thresher.api.olostep.items import items_name, read_items, wait_fault
 from thresher.api.olostep.link_options import read_links_on_page
 from thresher.api.olostep.urls import read_url
-from thresher.domain import country, metadata, source
+from thresher.domain import country, metadata, parsers, source
 from thresher.domain.choices import OnBlocked, RobotsMode
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.url import InvalidUrl
@@ -153,7 +153,8 @@ def _options(request: dict[str, Any], settings: Settings, faults: Faults) -> dic
     for name, kind in (("robots", RobotsMode), ("on_blocked", OnBlocked)):
         if chosen := _choice(request, name, kind, faults):
             options[name] = chosen
-    _parser(request, faults)
+    if parser := _parser(request, faults):
+        options["parser"] = parser
     return options
 
 
@@ -183,15 +184,21 @@ def _country(request: dict[str, Any], settings: Settings, faults: Faults) -> str
     return code
 
 
-def _parser(request: dict[str, Any], faults: Faults) -> None:
-    """No parser exists yet, so every name but the one for "none" is unknown."""
+def _parser(request: dict[str, Any], faults: Faults) -> str | None:
+    """The id as it was given, which may be an alias: the batch shows it as its client knows it."""
     value = request.get("parser")
     loc: tuple[str, ...] = ("parser",)
     if isinstance(value, dict):
         value, loc = value.get("id"), ("parser", "id")
     if value is None or value in ("", "none"):
-        return
-    faults.add(loc, NO_PARSER if isinstance(value, str) else f"must be a string, not {kind_of(value)}")
+        return None
+    if not isinstance(value, str):
+        faults.add(loc, f"must be a string, not {kind_of(value)}")
+    elif parsers.find(value) is None:
+        faults.add(loc, f"{NO_PARSER}: GET /v1/parsers lists those that there are")
+    else:
+        return value
+    return None
 
 
 def _webhook(request: dict[str, Any], settings: Settings, faults: Faults) -> str | None:

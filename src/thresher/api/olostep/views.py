@@ -27,6 +27,7 @@ def status_of(batch: Batch) -> str:
 def batch_view(batch: Batch, usd_per_credit: float) -> dict[str, Any]:
     """The reply of create and of info. Times are in seconds since the epoch; `country` and `webhook` only when set."""
     done = batch.state is BatchState.DONE
+    parser = batch.options.get("parser", NO_PARSER)
     view: dict[str, Any] = {
         "id": batch.public_id,
         "object": "batch",
@@ -35,8 +36,8 @@ def batch_view(batch: Batch, usd_per_credit: float) -> dict[str, Any]:
         "total_urls": batch.total,
         "completed_urls": batch.completed,
         "number_retried": batch.generation,
-        "parser": NO_PARSER,
-        "batch_parser": NO_PARSER,
+        "parser": parser,
+        "batch_parser": parser,
         "start_date": batch.created_at.date().isoformat(),
         "metadata": batch.metadata,
         "source": batch.source,

@@ -68,6 +68,10 @@ def batch(
         OnBlocked | None,
         typer.Option(help="What becomes of an answer that is a block page or a login form. Unless given: fail."),
     ] = None,
+    parser: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Read every page into JSON, which is added to its line: `thresher parsers`."),
+    ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the batch, print its id, and end.")] = False,
     stream: Stream = False,
     continued: Annotated[
@@ -84,6 +88,7 @@ def batch(
     from thresher.cli.client import jobs
 
     _check_id(continued)
+    formats = [*(formats or ()), *(["json"] if parser else [])]
     more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
     words = [*sources, *(["--input-format", input_format] if input_format else [])]
     words += ["--timeout", f"{timeout:g}"] if timeout is not None else []
@@ -91,7 +96,7 @@ def batch(
     given = jobs.Input(
         sources,
         input_format,
-        _fields(name, metadata, country=country, robots=robots, on_blocked=on_blocked),
+        _fields(name, metadata, country=country, robots=robots, on_blocked=on_blocked, parser=parser),
         timeout,
         continued,
     )
@@ -155,6 +160,14 @@ def list_batches(
     from thresher.cli.client import jobs
 
     _run(lambda settings: jobs.recent(settings, limit, as_json=as_json), data_dir)
+
+
+@commands.command(epilog="Example: thresher batch urls.txt --parser @thresher/product -o products.jsonl")
+def parsers(data_dir: DataDirectory = None, as_json: Json = False) -> None:
+    """List the parsers that a batch can choose from; with --json, what each one makes of a page."""
+    from thresher.cli.client import jobs
+
+    _run(lambda settings: jobs.parsers(settings, as_json=as_json), data_dir)
 
 
 @commands.command(epilog="Example: thresher cancel batch_abc")

@@ -13,7 +13,7 @@ from thresher.cli.errors import ExitCode
 from thresher.cli.terminal import put
 from thresher.settings import Settings
 
-__all__ = ["Course", "Input", "Wanted", "batch", "cancel", "recent", "result_options", "results", "status"]
+__all__ = ["Course", "Input", "Wanted", "batch", "cancel", "parsers", "recent", "result_options", "results", "status"]
 
 
 async def batch(settings: Settings, given: Input, wanted: Wanted, course: Course, *, as_json: bool) -> ExitCode:
@@ -58,6 +58,15 @@ async def recent(settings: Settings, limit: int, *, as_json: bool) -> ExitCode:
         async with connected(settings, shown) as remote:
             answer = await remote.call("GET", "/v1/batches/recent", params={"limit": limit})
     show.json(answer) if as_json else show.batches(answer["data"])
+    return ExitCode.OK
+
+
+async def parsers(settings: Settings, *, as_json: bool) -> ExitCode:
+    """Print the parsers that the server has."""
+    with display(as_json=as_json) as shown:
+        async with connected(settings, shown) as remote:
+            answer = await remote.call("GET", "/v1/parsers")
+    show.json(answer) if as_json else show.parsers(answer["data"])
     return ExitCode.OK
 
 

@@ -39,6 +39,12 @@ def batches(views: Sequence[Json]) -> None:
         print("There are no batches. `thresher batch` makes one.", file=sys.stderr)
 
 
+def parsers(views: Sequence[Json]) -> None:
+    """A row each, with the other ids at the end."""
+    rows = [(view["id"], str(view["credits"]), view["title"], ", ".join(view["aliases"])) for view in views]
+    table.write(rows, ("parser", "credits", "what it reads", "also"))
+
+
 def _row(view: Json) -> tuple[str, ...]:
     counts = view["counts"]
     numbers = (finished(counts), counts["total"], unsuccessful(counts))
