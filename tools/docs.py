@@ -1,12 +1,14 @@
 """Writes the pages of docs/ that are made from tables in the code: `python tools/docs.py`. A test holds them equal."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
 
 from thresher.domain.failure import FAILURES
+from thresher.domain.parsers import PARSERS, Parser
 from thresher.domain.problem import PROBLEMS
 from thresher.settings import Settings
 
@@ -47,6 +49,26 @@ in the environment, as arrays in TOML. An empty variable is an unset one. Settin
 | --- | --- | --- |
 """
 
+_PARSERS = """# Parsers
+
+Made from `src/thresher/domain/parsers.py` by `make docs`; edit that registry, not this page.
+
+A batch with a `parser` has every page read into a JSON object as well: `json_content` of a retrieve, `json` of an export, as
+text. `GET /v1/parsers` has this list with the JSON Schema of each object.
+
+```sh
+curl -H "Authorization: Bearer $KEY" -d '{"urls": ["https://example.com/"], "parser": {"id": "@thresher/article"}}' \\
+  http://127.0.0.1:8080/v1/batches
+thresher batch urls.txt --parser @thresher/article -o articles.jsonl
+```
+
+Every key below is always there: null or empty for what a page does not have. An article and a product must be
+there: a page without one fails with `parser_no_match`, as does everything that is not HTML; the other parsers find
+nothing on a page that has nothing, and the item is completed. A page that a parser cannot cope with fails with
+`parser_failed`. Failed items have no result, the page's markdown included, and cost nothing. Parsers read the page as
+it was fetched, no script is run, and nothing more is fetched. They work under the limits of the page's conversion.
+"""
+
 # Defaults that depend on the machine, in words.
 _COMPUTED = {
     "data_dir": "`/var/lib/thresher` as root, else `~/.local/share/thresher`",
@@ -67,6 +89,40 @@ def problems() -> str:
     """The page of problems."""
     rows = (f"| {kind.status} | `{code}` | {kind.meaning} | {kind.remedy} |\n" for code, kind in PROBLEMS.items())
     return _PROBLEMS + "".join(rows)
+
+
+def parsers() -> str:
+    """The page of parsers."""
+    return _PARSERS + "".join(map(_parser, PARSERS.values()))
+
+
+def _parser(parser: Parser) -> str:
+    also = f" Also {', '.join(f'`{alias}`' for alias in parser.aliases)}." if parser.aliases else ""
+    price = f"{parser.credits} credit{'s' if parser.credits > 1 else ''} an item."
+    rows = "".join(
+        f"| `{path}` | {_type(schema)} | {schema.get('description', '')} |\n" for path, schema in _fields(parser.schema)
+    )
+    return f"\n## `{parser.id}`\n\n{parser.title}. {price}{also}\n\n| Key | Type | What it is |\n| --- | --- | --- |\n{rows}"
+
+
+def _fields(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every key of an object, with those of the objects in it."""
+    for name, inner in schema.get("properties", {}).items():
+        yield path + name, inner
+        yield from _fields(inner, f"{path}{name}.")
+        yield from _fields(inner.get("items", {}), f"{path}{name}[].")
+
+
+def _type(schema: dict[str, Any], *, many: bool = False) -> str:
+    end = "s" if many else ""
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
+    if schema["type"] == "array":
+        return f"list{end} of {_type(schema['items'], many=True)}" if "type" in schema["items"] else f"list{end}"
+    if isinstance(values := schema.get("additionalProperties"), dict):
+        return f"object{end} of {_type(values, many=True)}"
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return " or ".join(kind + end for kind in kinds)
 
 
 def settings() -> str:
@@ -101,6 +157,7 @@ def _default(name: str, field: FieldInfo) -> str:
 
 def main() -> None:
     (DOCS / "failures.md").write_text(failures(), "utf-8")
+    (DOCS / "parsers.md").write_text(parsers(), "utf-8")
     (DOCS / "problems.md").write_text(problems(), "utf-8")
     (DOCS / "settings.md").write_text(settings(), "utf-8")
 

@@ -40,6 +40,13 @@ ELSEWHERE = {
         "pipeline/test_item.py",
         "test_a_page_that_kills_its_converter_twice_fails_by_name",
     ),
+    **dict.fromkeys(
+        (FailureCode.PARSER_NO_MATCH, FailureCode.PARSER_FAILED),
+        (
+            "pipeline/test_item.py",
+            "test_a_page_is_parsed_as_the_batch_wants_and_a_parser_without_a_result_fails_by_name",
+        ),
+    ),
     FailureCode.WORKER_LOST: (
         "engine/test_crash.py",
         "test_an_item_that_kills_its_workers_is_found_and_fails_by_name_and_no_other_with_it",

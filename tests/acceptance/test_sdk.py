@@ -119,6 +119,19 @@ async def test_the_sdk_creates_waits_iterates_and_retrieves(server: Served, orig
         assert {item.custom_id async for item in done} == items.keys() - {"id-7"}
 
 
+async def test_the_sdk_has_what_a_parser_made_of_each_page(server: Served, origin: Origin) -> None:
+    async with connected(server) as client:
+        batch = await client.batches.create(["http://a.example/page/rye"], parser="@olostep/extract-emails")
+        links = await client.batches.create(["http://a.example/page/oats"], parser="@thresher/links")
+        found = {}
+        for made in (batch, links):
+            await made.wait_till_done(check_every_n_secs=0.1)
+            (item,) = [item async for item in made.items()]
+            found[made.id] = (await item.retrieve(["json"])).json_content
+    assert found[batch.id] == {"emails": []}
+    assert found[links.id]["links"][1] == {"href": "http://a.example/next/oats", "text": "Next", "rel": []}
+
+
 async def test_the_sdk_reads_a_batch_while_it_runs(server: Served, origin: Origin) -> None:
     """Items without ids of the caller's own, and the wait that ends before the batch does."""
     async with connected(server) as client:

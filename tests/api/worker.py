@@ -49,7 +49,8 @@ class Worker:
                 done.append(Settled(item.ord, ItemState.FAILED, self.attempts, failure, "told by the test", 503))
                 continue
             source = self.sources.get(item.custom_id)
-            frame = frame_of(source) if source else page_frame(item.ref, item.custom_id)
+            parser = claim.options.get("parser")
+            frame = frame_of(source, parser) if source else page_frame(item.ref, item.custom_id)
             done.append(
                 Settled(item.ord, ItemState.COMPLETED, self.attempts, None, None, 200, 1, (len(data), len(frame)))
             )
@@ -76,9 +77,9 @@ def page_frame(url: str, title: str) -> bytes:
     return frame_of(Source(url, PAGE.format(title=title).encode(), "text/html; charset=utf-8"))
 
 
-def frame_of(source: Source) -> bytes:
+def frame_of(source: Source, parser: str | None = None) -> bytes:
     """The frame of what was fetched, made as the pipeline makes it."""
-    return encode(source, convert(source, max_decoded_bytes=2**26), {})
+    return encode(source, convert(source, max_decoded_bytes=2**26, parser=parser), {})
 
 
 async def settle_in_sql(connection: Connection, public_id: str) -> None:

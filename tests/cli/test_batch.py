@@ -82,6 +82,14 @@ async def some_batch(cli: Cli, *more: str) -> str:
     return ended.out.strip()
 
 
+async def test_a_parser_adds_its_json_to_each_line_and_the_list_of_parsers_says_which_there_are(cli: Cli) -> None:
+    listed = await cli.run("parsers")
+    assert "@thresher/emails\t1\tThe e-mail addresses of a page\t@olostep/extract-emails" in listed.out.splitlines()
+    ended = await cli.run("batch", *urls(1), "--parser", "@thresher/links")
+    (row,) = ended.rows
+    assert [link["text"] for link in json.loads(row["json"])["links"]] == ["Home", "Next"]
+
+
 async def test_redirects_show_where_they_led_and_a_country_whether_it_was_asked_from(cli: Cli) -> None:
     (row,) = (await cli.run("batch", "http://a.example/redirect/2/x", "--country", "de")).rows
     assert (row["url"], row["final_url"]) == ("http://a.example/redirect/2/x", "http://a.example/page/x")

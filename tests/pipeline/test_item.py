@@ -298,6 +298,24 @@ async def test_a_batch_that_keeps_such_answers_has_the_answer_and_the_verdict(be
     assert frame.header["verdict"] == result.record["verdict"]
 
 
+async def test_a_page_is_parsed_as_the_batch_wants_and_a_parser_without_a_result_fails_by_name(bench: Bench):
+    deep = b"<p>Corn</p><div itemscope>" + b"<div itemscope itemprop=x>" * 450
+    pages = {"/corn": reply(PAGE, headers=HTML), "/deep": reply(deep, headers=HTML), "/gone": reply(GONE, headers=HTML)}
+    async with RawOrigin(pages) as origin:
+        parsed = await bench.attempt(origin.url("/corn"), choices=Choices(parser="@thresher/links"))
+        assert parsed.frame is not None
+        assert orjson.loads(Frame.parse(parsed.frame).json(MIB) or "") == {
+            "links": [{"href": origin.url("/next"), "text": "on", "rel": []}]
+        }
+        none = await bench.attempt(origin.url("/corn"), choices=Choices(parser="@thresher/product"))
+        failed = await bench.attempt(origin.url("/deep"), choices=Choices(parser="@thresher/metadata"))
+        gone = await bench.attempt(origin.url("/gone"), choices=Choices(parser="@thresher/product"))
+    record = _failed(none, FailureCode.PARSER_NO_MATCH)
+    assert record["detail"] == "The page has no product in JSON-LD, microdata, RDFa or Open Graph."
+    assert "RecursionError" in _failed(failed, FailureCode.PARSER_FAILED)["detail"]
+    _failed(gone, FailureCode.SOFT_404)  # that it is not the page says more
+
+
 async def test_a_redirect_to_a_login_is_a_login(bench: Bench):
     form = b"<title>Sign in</title><h1>Sign in</h1><form><input type=password></form>"
     async with RawOrigin({"/a": redirect("/login?next=/a"), "/login?next=/a": reply(form, headers=HTML)}) as origin:

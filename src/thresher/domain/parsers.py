@@ -108,14 +108,13 @@ _PRODUCT = _object(
     availability=_text("A name of schema.org: InStock, OutOfStock, PreOrder and so on."),
     condition=_text("A name of schema.org: NewCondition, UsedCondition and so on."),
     images=_URLS,
-    rating={
-        **_object(
-            value=_maybe("number", "The average."),
-            best=_maybe("number", "The scale."),
-            count=_maybe("integer", "Ratings, else reviews."),
-        ),
-        "type": ["object", "null"],
-    },
+    rating=_object(
+        "The rating by its buyers; null if there is none.",
+        value=_maybe("number", "The average."),
+        best=_maybe("number", "The scale."),
+        count=_maybe("integer", "Ratings, else reviews."),
+    )
+    | {"type": ["object", "null"]},
     source={
         "enum": ["json_ld", "microdata", "rdfa", "opengraph"],
         "description": "Where the product was found; the later ones fill gaps.",

@@ -6,40 +6,43 @@ from typing import Any
 
 from thresher.convert.parsers.page import Page, name_of
 
-# Where each begins, behind the scheme and any subdomains.
+# Where customers have paths of their own: not the front page, nor those about the service.
+_OWN = r"(?!(?:pricing|about|legal|privacy|terms|blog|help|log-?in|sign-?up|features|product|integrations)\b)\w"
+
+# How the URLs of each begin, behind the scheme.
 _PROVIDERS: dict[str, str] = {
     "google": r"calendar\.google\.com/|(?:www\.)?google\.com/calendar/|calendar\.app\.google/",
     "outlook": r"outlook\.(?:live|office|office365)\.com/(?:calendar|owa/calendar|book|bookwithme|bookings)|book\.ms/|bookings\.cloud\.microsoft/",
     "yahoo": r"calendar\.yahoo\.com/",
     "icloud": r"[\w-]+\.icloud\.com/published/",
-    "calendly": r"calendly\.com/",
-    "cal.com": r"(?:app\.)?cal\.com/",
+    "calendly": r"calendly\.com/" + _OWN,
+    "cal.com": r"(?:app\.)?cal\.com/" + _OWN,
     "acuity": r"[\w-]+\.acuityscheduling\.com/|acuityscheduling\.com/schedule|[\w-]+\.as\.me/",
-    "hubspot": r"meetings[\w-]*\.hubspot\.com/",
-    "savvycal": r"savvycal\.com/",
+    "hubspot": r"meetings[\w-]*\.hubspot\.com/" + _OWN,
+    "savvycal": r"savvycal\.com/" + _OWN,
     "youcanbookme": r"[\w-]+\.youcanbook\.me/",
     "doodle": r"doodle\.com/(?:bp|mm|poll|meeting)",
-    "tidycal": r"tidycal\.com/",
-    "zcal": r"zcal\.co/",
-    "koalendar": r"koalendar\.com/",
+    "tidycal": r"tidycal\.com/" + _OWN,
+    "zcal": r"zcal\.co/" + _OWN,
+    "koalendar": r"koalendar\.com/" + _OWN,
     "simplybook": r"[\w-]+\.simplybook\.(?:me|it|pro)/",
     "setmore": r"(?:[\w-]+|booking)\.setmore\.com/",
     "square": r"book\.squareup\.com/|squareup\.com/appointments/",
     "appointlet": r"appt\.link/|[\w-]+\.appointlet\.com/",
     "oncehub": r"(?:go|meetme|secure)\.(?:oncehub|scheduleonce)\.com/|meetme\.so/",
     "chilipiper": r"[\w-]+\.chilipiper\.com/",
-    "picktime": r"(?:www\.)?picktime\.com/",
+    "picktime": r"(?:www\.)?picktime\.com/" + _OWN,
     "zoho": r"[\w-]+\.zohobookings\.(?:com|eu|in)/",
-    "teamup": r"teamup\.com/",
+    "teamup": r"teamup\.com/" + _OWN,
     "addevent": r"(?:www\.)?addevent\.com/|evt\.to/",
-    "luma": r"(?:lu\.ma|luma\.com)/",
+    "luma": r"(?:lu\.ma|luma\.com)/" + _OWN,
     "motion": r"app\.usemotion\.com/meet",
     "reclaim": r"app\.reclaim\.ai/m/",
-    "fantastical": r"fantastical\.app/",
+    "fantastical": r"fantastical\.app/" + _OWN,
     "timely": r"book(?:ings)?\.gettimely\.com/",
-    "timetree": r"timetreeapp\.com/",
-    "vagaro": r"(?:www\.)?vagaro\.com/",
-    "booksy": r"booksy\.com/",
+    "timetree": r"timetreeapp\.com/" + _OWN,
+    "vagaro": r"(?:www\.)?vagaro\.com/" + _OWN,
+    "booksy": r"booksy\.com/" + _OWN,
     "microsoft": r"(?:www\.)?microsoft\.com/.{0,40}/bookings",
     "trafft": r"[\w-]+\.trafft\.com/",
     "wix": r"bookings\.wix\.com/",
@@ -50,9 +53,6 @@ _KNOWN = re.compile(
 )
 _NAMES = tuple(_PROVIDERS)
 _FILE = re.compile(r"webcals?:|https?://[^?#]*\.(?:ics|ical|ifb)(?:[?#]|$)", re.IGNORECASE)
-_NO_CALENDAR = re.compile(
-    r"https?://[^/]+/(?:(?:pricing|about|legal|privacy|terms|blog|help|login|signup)\b.*)?[?#]?$", re.I
-)
 
 
 def parse(page: Page) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _references(page: Page) -> Iterator[tuple[str, str]]:
 
 
 def provider_of(url: str) -> str | None:
-    """Whose calendar a URL is, if it is one. The front page of a service is none."""
-    if (known := _KNOWN.match(url)) and known.lastgroup and not _NO_CALENDAR.fullmatch(url):
+    """Whose calendar a URL is, if it is one."""
+    if (known := _KNOWN.match(url)) and known.lastgroup:
         return _NAMES[int(known.lastgroup[1:])]
     return "ics" if _FILE.match(url) else None

@@ -1,0 +1,51 @@
+"""Parsers over HTTP: listed, chosen by a batch, and their results wherever a result is read."""
+
+from typing import Any
+
+import jsonschema_rs
+import orjson
+import pytest
+from tests.api.conftest import Api
+from tests.api.worker import Worker
+
+from thresher.convert.document import Source
+from thresher.domain import credit, parsers
+from thresher.storage.blobs import Blobs
+from thresher.storage.database import Pool
+
+PAGE = b'<title>Us</title><p>Write to us@barn.example, or to <a href="mailto:You@barn.example">you</a>.</p>'
+EMAILS = ["You@barn.example", "us@barn.example"]
+
+
+async def test_every_parser_is_listed_with_its_schema_and_its_price(api: Api) -> None:
+    listed = await api.get("/v1/parsers")
+    assert listed["object"] == "list"
+    assert {one["id"]: one["output_schema"] for one in listed["data"]} == {
+        name: parser.schema for name, parser in parsers.PARSERS.items()
+    }
+    for one in listed["data"]:
+        assert (one["object"], one["credits"]) == ("parser", credit.price({"parser": one["id"]}))
+        assert one["title"]
+    assert {name for one in listed["data"] for name in (one["id"], *one["aliases"])} == set(parsers.NAMES)
+
+
+@pytest.mark.parametrize("name", ["@thresher/emails", "@olostep/extract-emails"])
+async def test_what_a_parser_made_is_the_json_of_an_item_wherever_it_is_read(api: Api, pool: Pool, name: str) -> None:
+    chosen = {"id": name, "version": "0.0.1"} if name.startswith("@olostep") else name
+    made = await api.create("https://a.example/", parser=chosen)
+    assert (made["parser"], made["batch_parser"]) == (name, name)
+    sources = {"c0": Source("https://a.example/", PAGE, "text/html")}
+    await Worker(pool, Blobs(api.settings.packs_url), sources=sources).work()
+    batch = await api.get(f"/v1/batches/{made['id']}")
+    assert (batch["parser"], batch["credits_consumed"]) == (name, 1)
+
+    (item,) = (await api.get(f"/v1/batches/{made['id']}/items", formats="json"))["items"]
+    content = await api.get("/v1/retrieve", retrieve_id=item["retrieve_id"])
+    exported = await api.client.get(f"/v1/batches/{made['id']}/export?formats=json")
+    hosted = await api.client.get(content["json_hosted_url"])
+    assert isinstance(content["json_content"], str)  # that is what the SDKs read
+    assert item["json_content"] == content["json_content"] == orjson.loads(exported.text)["json"] == hosted.text
+    value: Any = orjson.loads(hosted.content)
+    assert value == {"emails": EMAILS}
+    jsonschema_rs.validate(parsers.PARSERS["@thresher/emails"].schema, value)
+    assert content["markdown_content"].startswith("Write to us@barn.example")
