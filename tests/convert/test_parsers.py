@@ -336,7 +336,7 @@ def test_a_page_that_a_parser_cannot_read_is_its_own_failure_and_the_conversion_
 
 def junk() -> Iterator[str]:
     """JSON-LD and attributes of the wrong kinds, in every place."""
-    for value in ("null", "[]", "{}", '"x"', "[[1]]", "1e400", "-1", '[null, {"@type": null}]', '{"@id": 5}'):
+    for value in ("null", "[]", "{}", '"x"', "[[1]]", "1e400", "1e300", "-1", '[null, {"@type": null}]', '{"@id": 5}'):
         inner = ", ".join(
             f'"{name}": {value}'
             for name in (
@@ -353,6 +353,8 @@ def junk() -> Iterator[str]:
         )
         for kind in ('"Product"', '["Article", 5]', value):
             yield f'<script type="application/ld+json">{{"@type": {kind}, {inner}}}</script><p>{"word " * 40}'
+            rating = f'"aggregateRating": {{"ratingValue": {value}, "ratingCount": {value}}}'
+            yield f'<script type="application/ld+json">{{"@type": {kind}, "name": "x", {rating}}}</script>'
             offer = f'"offers": {{"price": {value}, "availability": {value}, "priceSpecification": {value}}}'
             yield f'<script type="application/ld+json">{{"@type": {kind}, "name": "x", {offer}}}</script>'
     yield '<a href="mailto:%00%ff@x.example?to=a%0ab@c.example">x</a><a data-cfemail="zz">x</a><a data-cfemail="">x</a>'

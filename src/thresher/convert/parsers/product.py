@@ -33,6 +33,7 @@ _LOW = ("price", "lowPrice", "minPrice")
 _HIGH = ("highPrice", "maxPrice")
 _MOST = 100  # variants, and images
 _DEPTH = 20
+_MANY = 2.0**53  # ratings; JSON has no larger integers
 
 # Words of Open Graph and of shops, by names of schema.org.
 _WORDS = {
@@ -170,7 +171,7 @@ def _rating(value: Any) -> Facts | None:
         count = next((n for term in ("ratingCount", "reviewCount") if (n := amount(node.get(term))) is not None), None)
         rating = {"value": amount(node.get("ratingValue")), "best": amount(node.get("bestRating"))}
         if rating["value"] is not None or count is not None:
-            return {**rating, "count": None if count is None else int(count)}
+            return {**rating, "count": None if count is None else int(min(count, _MANY))}
     return None
 
 
