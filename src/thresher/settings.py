@@ -161,7 +161,7 @@ class Settings(BaseSettings):
         (),
         description="Networks (CIDR) or hosts that pages may be fetched from although they are not on the public internet.",
     )
-    webhook_allow: StrList = Field((), description="The same for webhooks (which are not delivered yet).")
+    webhook_allow: StrList = Field((), description="The same for webhooks.")
     connect_to: StrList = Field(
         (),
         description="`HOST:PORT=ADDRESS:PORT` pairs, like curl's --connect-to; `*` matches any host. The target must be in the allow-list of the request's purpose.",
@@ -278,7 +278,25 @@ class Settings(BaseSettings):
         description="Seconds that workers have, after SIGTERM or a batch's cancel, to end what is under way.",
     )
 
-    @field_validator("fetch_allow", "webhook_allow", "connect_to", "nat64_prefixes", mode="before")
+    # -- webhooks
+    webhook_times: Annotated[tuple[float, ...], NoDecode] = Field(
+        (0, 120, 360, 780, 1680),
+        description="Seconds after the event at which it is attempted to deliver it, until the receiver answers 2xx: at 0, 2, 6, 13 and 28 minutes. After the last attempt it is given up.",
+    )
+    webhook_timeout: float = Field(
+        30.0, gt=0, le=300, description="Seconds that the receiver of a webhook has to answer."
+    )
+
+    @field_validator("webhook_times")
+    @classmethod
+    def _ascending(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not 1 <= len(value) <= 50 or value[0] != 0 or value[-1] > 2_592_000 or list(value) != sorted(value):
+            raise ValueError(
+                "must be 1 to 50 numbers up to 2592000: the first is 0, none is smaller than the one before"
+            )
+        return value
+
+    @field_validator("fetch_allow", "webhook_allow", "webhook_times", "connect_to", "nat64_prefixes", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -54,7 +54,7 @@ def asks(api: Api, batch: dict[str, Any]) -> list[tuple[str, str, Any]]:
         for method in operations:
             if "{batch_id}" in path and method != "delete":
                 body = bodies.get((method, path))
-                found.append((method.upper(), path.format(batch_id=batch["id"]), body))
+                found.append((method.upper(), path.format(batch_id=batch["id"], event_id="event_x"), body))
     return found
 
 

@@ -20,6 +20,7 @@ class Names:
 
     batch_id: str
     retrieve_id: str
+    event_id: str
 
 
 Call = dict[str, Any]  # what httpx is told beside the method and the path
@@ -31,6 +32,9 @@ CALLS: dict[str, Callable[[Names], Call]] = {
     "GET /v1/batches/{batch_id}/export": lambda _: {},
     "GET /v1/retrieve": lambda names: {"params": {"retrieve_id": names.retrieve_id}},
     "POST /v1/batches/{batch_id}/items": lambda _: {"json": {"items": [{"url": "https://b.example/"}]}},
+    "GET /v1/batches/{batch_id}/deliveries": lambda _: {},
+    "POST /v1/batches/{batch_id}/deliveries/{event_id}/resend": lambda _: {},
+    "GET /v1/webhooks/events/{event_id}": lambda _: {},
     "POST /v1/batches/{batch_id}/start": lambda _: {},
     "POST /v1/batches/{batch_id}/cancel": lambda _: {},
     "PATCH /v1/batches/{batch_id}": lambda _: {"json": {"metadata": {"k": "v"}}},
@@ -64,24 +68,28 @@ async def test_what_is_anothers_looks_like_what_is_not_there_on_every_route(
 ) -> None:
     assert set(routes(api.app)) == set(CALLS)
     secret = api.app.state.thresher.secret
-    done, purged = [await api.create("https://a.example/") for _ in range(2)]
+    done, purged = [await api.create("https://a.example/", webhook="https://hooks.example/") for _ in range(2)]
     await Worker(pool, Blobs(api.settings.packs_url)).work()
     opened = (await api.client.post("/v1/batches", json={"open": True, "urls": ["https://a.example/"]})).json()
     owned = []
     for batch in (done, purged, opened):
         key = await pool.fetchval("SELECT id FROM batch WHERE public_id = $1", batch["id"])
-        owned.append(Names(batch["id"], ids.retrieve_id(secret, key, 0)))
+        event = await pool.fetchval("SELECT id FROM event WHERE batch_id = $1", key)
+        owned.append(Names(batch["id"], ids.retrieve_id(secret, key, 0), event or "event_bbbbbbbbbbbbbbbb"))
     await api.client.delete(f"/v1/batches/{purged['id']}")
-    unknown = Names("batch_aaaaaaaaaaaa", ids.retrieve_id(secret, 10**6, 0))
+    unknown = Names("batch_aaaaaaaaaaaa", ids.retrieve_id(secret, 10**6, 0), "event_aaaaaaaaaaaaaaaa")
 
-    before = await pool.fetch("SELECT * FROM batch_progress, batch ORDER BY 1")
+    everything = (
+        "SELECT * FROM batch_progress p, batch b LEFT JOIN event e ON e.batch_id = b.id ORDER BY p.batch_id, b.id"
+    )
+    before = await pool.fetch(everything)
     for call in CALLS:
         nothing = await ask(api, call, unknown, stranger)
         assert nothing.status_code == 404, call
         assert seen(await ask(api, call, unknown, "thr_tests")) == seen(nothing), call
         for names in owned:
             assert seen(await ask(api, call, names, stranger)) == seen(nothing), call
-    assert await pool.fetch("SELECT * FROM batch_progress, batch ORDER BY 1") == before
+    assert await pool.fetch(everything) == before
 
     for call in sorted(CALLS, reverse=True):  # the delete last
         assert (await ask(api, call, owned[0], "thr_tests")).status_code in (200, 409), f"{call} is not asked rightly"

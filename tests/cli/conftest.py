@@ -23,7 +23,8 @@ async def origin() -> AsyncIterator[Origin]:
 async def server(origin: Origin) -> AsyncIterator[Served]:
     folder = Path(tempfile.mkdtemp(prefix="thresher-cli-"))
     try:
-        async with Served(folder / "data", origin.environment) as running:
+        environment = origin.environment | {"THRESHER_WEBHOOK_ALLOW": "127.0.0.1"}
+        async with Served(folder / "data", environment) as running:
             yield running
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -84,12 +84,18 @@ async def staged(database_url: str, folder: Path) -> AsyncIterator[Stage]:
 
 
 async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
-    done = [await api.create("https://a.example/1", "https://b.example/2") for _ in range(3)]
+    urls = ("https://a.example/1", "https://b.example/2")
+    done = [await api.create(*urls, webhook="https://hooks.example/") for _ in range(3)]
     await worker.work(_some_fail)
     opened = [await api.create("https://c.example/3", open=True) for _ in range(3)]
     retrieve = [item["id"] for batch in done for item in (await api.get(f"/v1/batches/{batch['id']}/items"))["items"]]
+    sent = [event["id"] for batch in done for event in (await api.get(f"/v1/batches/{batch['id']}/deliveries"))["data"]]
     assert (await api.client.delete(f"/v1/batches/{done.pop()['id']}")).status_code == 200
-    return {"path.batch_id": [batch["id"] for batch in (*done, *opened)], "query.retrieve_id": retrieve}
+    return {
+        "path.batch_id": [batch["id"] for batch in (*done, *opened)],
+        "path.event_id": sent,
+        "query.retrieve_id": retrieve,
+    }
 
 
 async def _signed(api: Api, retrieve_id: str) -> dict[str, str]:

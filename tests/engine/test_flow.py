@@ -7,6 +7,7 @@ import pytest
 from tests.support.cluster import Cluster, new_items, submit, until, until_done
 from tests.support.invariants import check_done
 from tests.support.origin import Origin
+from tests.support.receiver import Receiver
 
 from thresher.domain.states import Outcome
 from thresher.storage import batches
@@ -23,10 +24,16 @@ async def failures(pool: Pool, batch: Batch) -> Counter[str | None]:
     return Counter(row["failure"] for row in rows)
 
 
-async def test_a_batch_of_pages_comes_out_complete(cluster: Cluster, origin: Origin, pool: Pool) -> None:
-    batch = await submit(pool, [f"http://h{n % 7}.example/page/{n}" for n in range(200)])
-    await cluster.start(2)
-    batch = await until_done(pool, batch)
+async def test_a_batch_of_pages_comes_out_complete_and_its_webhook_is_told_once(
+    cluster: Cluster, origin: Origin, pool: Pool
+) -> None:
+    async with Receiver() as receiver:
+        urls = [f"http://h{n % 7}.example/page/{n}" for n in range(200)]
+        batch = await submit(pool, urls, webhook=receiver.url("/in"))
+        await cluster.start(2, THRESHER_WEBHOOK_ALLOW="127.0.0.1")
+        batch = await until_done(pool, batch)
+        [told] = await receiver.wait_for("/in", 1)
+        assert (told.event["data"]["id"], told.event["data"]["items_completed"]) == (batch.public_id, 200)
     assert (batch.outcome, batch.completed) == ("all_ok", 200)
     await check_done(pool, batch)
     assert Counter(path for _, path in origin.asked) == Counter(f"/page/{n}" for n in range(200))

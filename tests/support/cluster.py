@@ -68,12 +68,14 @@ async def submit(
     account: int | None = None,
     stays_open: bool = False,
     options: dict[str, Any] | None = None,
+    webhook: str | None = None,
 ) -> Batch:
     """Create a batch as the API does."""
     async with pool.acquire() as connection:
         if account is None:
             account = await ensure_account(connection)
-        new = NewBatch(account, "olostep", new_items(urls), lifetime, shard_size, options or {}, {}, open=stays_open)
+        items, options = new_items(urls), options or {}
+        new = NewBatch(account, "olostep", items, lifetime, shard_size, options, {}, webhook, open=stays_open)
         return await create(connection, new)
 
 

@@ -33,8 +33,10 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THRESHER_PORT", "9999")
     monkeypatch.setenv("THRESHER_FETCH_ALLOW", "127.0.0.0/8, host.example ,")
+    monkeypatch.setenv("THRESHER_WEBHOOK_TIMES", "0, 5,7.5")
     made = Settings()
     assert (made.port, made.fetch_allow) == (9999, ("127.0.0.0/8", "host.example"))
+    assert made.webhook_times == (0, 5, 7.5)
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +116,9 @@ def test_settings_cannot_be_changed_after_the_start() -> None:
         ("ITEM_TIMEOUT", "0"),
         ("ITEMS_OBJECT", "array"),
         ("SHARD_SIZE", "1001"),
+        ("WEBHOOK_TIMES", "1,2"),
+        ("WEBHOOK_TIMES", "0,2,1"),
+        ("WEBHOOK_TIMES", "0,soon"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -18,7 +18,7 @@ import thresher
 from thresher.api import account, ops, parsers, problem_pages, problems
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
-from thresher.api.olostep import append, hosted, info, listing, retrieve
+from thresher.api.olostep import append, deliveries, hosted, info, listing, retrieve
 from thresher.api.olostep.export import router as export
 from thresher.api.olostep.routes import router as olostep
 from thresher.api.openapi import describe
@@ -76,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(retrieve.router)
     app.include_router(hosted.router)
     app.include_router(parsers.router)
+    app.include_router(deliveries.router)
     app.include_router(account.router)
     app.include_router(ops.router)
     app.include_router(problem_pages.router)

@@ -19,6 +19,7 @@ class ProblemCode(StrEnum):
     NOT_FOUND = "not_found"
     BATCH_NOT_FOUND = "batch_not_found"
     CONTENT_NOT_FOUND = "content_not_found"
+    EVENT_NOT_FOUND = "event_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     APPEND_CONFLICT = "append_conflict"
     BATCH_NOT_OPEN = "batch_not_open"
@@ -107,6 +108,13 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "Not Found",
         "The account has no item of this id, or the item has no content (yet, or any more); the detail says which.",
         "Take the retrieve_id from the batch's items.",
+    ),
+    ProblemCode.EVENT_NOT_FOUND: ProblemKind(
+        404,
+        "not_found",
+        "Not Found",
+        "The account, or the batch, has no event of this id that goes to a webhook.",
+        "Take the id from the batch's deliveries, or from the webhook-id header.",
     ),
     ProblemCode.METHOD_NOT_ALLOWED: ProblemKind(
         405,

@@ -30,11 +30,13 @@ from thresher.domain.states import ItemState, Outcome
 from thresher.domain.way import Way, way
 from thresher.engine import heap
 from thresher.engine.company import Company
+from thresher.engine.courier import Courier
 from thresher.engine.lease import Lease, LeaseKeeper
 from thresher.engine.patience import TRIES, wait_or_give_up
 from thresher.engine.settler import Settler
 from thresher.engine.shard import Engine, ShardRun
 from thresher.net.fetch import Fetcher
+from thresher.net.post import Poster
 from thresher.pipeline import item as pipeline
 from thresher.pipeline.gate import MayBegin
 from thresher.pipeline.robots import Robots
@@ -251,12 +253,19 @@ async def _serve(settings: Settings, database_url: str) -> bool:
     store = Blobs(settings.packs_url)
     pool = await database.open_pool(database_url, "thresher work", size=_POOL)
     listener = await database.connect(database_url, "thresher queue", command_timeout=_SILENCE)
-    async with pool, _tools(settings, pool, store, process.break_off) as (engine, robots):
+    async with (
+        pool,
+        _tools(settings, pool, store, process.break_off) as (engine, robots),
+        Poster.from_settings(settings) as poster,
+    ):
         keeper = LeaseKeeper(pool, settings.heartbeat)
         worker = Worker(settings, pool, engine, robots, keeper)
         manager = QueueManager(queue.queries(listener), channel=queue.CHANNEL)
         manager.entrypoint(queue.ENTRYPOINT, accepts_context=True)(worker.handle)
+        courier = Courier(settings, pool, poster)
+        deliveries = asyncio.create_task(courier.run())
         process.on_leave(worker.drain)
+        process.on_leave(courier.leave)
         process.on_leave(manager.shutdown.set)
 
         def cut_off(_: object) -> None:  # without its connection the library would wait for what cannot come
@@ -272,6 +281,8 @@ async def _serve(settings: Settings, database_url: str) -> bool:
             log.warning("the queue cannot be served: %s", error or type(error).__name__)
             process.break_off()
         finally:
+            courier.leave()
+            await asyncio.gather(deliveries, return_exceptions=True)
             for chore in chores:
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)

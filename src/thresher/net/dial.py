@@ -23,6 +23,7 @@ from thresher.settings import DEFAULT_POOL, ProxyPool, Settings
 # A response's header lines: real pages send cookies and policies beyond aiohttp's 8 KiB; past this it is an attack.
 MAX_HEADER_LINE = 64 * 1024
 MAX_HEADERS = 512
+POSTS = 64  # webhooks under way in a process
 READ_AHEAD = 64 * 1024  # bytes of a body that nobody has read yet; twice as many stop the reading from the socket
 
 
@@ -62,13 +63,13 @@ class Dial:
 
     @classmethod
     def from_settings(cls, settings: Settings, purpose: Literal["fetch", "webhook"] = "fetch") -> Self:
-        """The dial for a purpose, with that purpose's allow-list."""
+        """The dial for a purpose, with that purpose's allow-list and its room."""
         return cls(
             allow=settings.fetch_allow if purpose == "fetch" else settings.webhook_allow,
             connect_to=settings.connect_to,
             extra_ca=settings.extra_ca,
             connect_timeout=settings.connect_timeout,
-            limit=settings.fetches_per_worker,
+            limit=settings.fetches_per_worker if purpose == "fetch" else POSTS,
             nat64=settings.nat64_prefixes,
             proxies=settings.proxies if purpose == "fetch" else {},
         )

@@ -23,13 +23,16 @@ UPDATE batch_progress SET state = 'done', outcome = $2, processing = 0, finished
 WHERE batch_id = $1
 """
 
+# It is the record of the end, and if the batch has a webhook that wants it, due to be delivered from this commit on.
 _EVENT = """
-INSERT INTO event (id, account_id, batch_id, generation, type, body)
-SELECT $2, b.account_id, b.id, b.generation, 'batch.completed',
+INSERT INTO event (id, url, state, due_at, account_id, batch_id, generation, type, body)
+SELECT $2, w.url, CASE WHEN w.url IS NOT NULL THEN 'pending' END, CASE WHEN w.url IS NOT NULL THEN now() END, b.account_id, b.id, b.generation, 'batch.completed',
        jsonb_build_object('id', b.public_id, 'outcome', p.outcome, 'total', p.total, 'completed', p.completed,
                           'failed', p.failed, 'skipped', p.skipped, 'cancelled', p.cancelled,
                           'created_at', b.created_at, 'finished_at', p.finished_at)
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id
+LEFT JOIN LATERAL (
+    SELECT b.webhook AS url WHERE coalesce(b.options->'webhook_events' ? 'batch.completed', true)) AS w ON true
 WHERE b.id = $1
 """
 

@@ -1,15 +1,15 @@
 """Retention: a batch that was done long enough ago, or that its owner deletes, goes, and leaves a tombstone.
 
 First it is marked, and no reader gets at it any more; then its objects go, then its rows, in slices. Each step may be
-repeated, so a crash between two leaves the rest to the next round. The batch with its counters, its event and its
-ledger stay. storage/upkeep.py runs `purge` in every process; an advisory lock lets one at a time through.
+repeated, so a crash between two leaves the rest to the next round. The batch with its counters, the event of its end
+and its ledger stay. storage/upkeep.py runs `purge` in every process; an advisory lock lets one at a time through.
 """
 
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from thresher.storage import hosts, idempotency, pace
+from thresher.storage import hosts, idempotency, outbox, pace
 from thresher.storage.blobs import Blobs, StoreUnusable, pack_folder
 from thresher.storage.database import Connection, turn
 
@@ -83,6 +83,7 @@ async def purge(connection: Connection, blobs: Blobs, retention: timedelta, late
         await hosts.forget(connection)
         await idempotency.forget(connection)
         await pace.forget(connection)
+        await outbox.forget(connection, retention)
         await connection.execute(_MARK_OLD, retention, MOST)
         for row in await connection.fetch(_MARKED):
             try:
@@ -96,6 +97,7 @@ async def _erase(
     connection: Connection, blobs: Blobs, key: int, public_id: str, late: timedelta, report: Report
 ) -> None:
     report.objects += await blobs.delete_all(pack_folder(public_id))
+    await outbox.erase(connection, key)
     span = await connection.fetchrow(_SPAN, key)
     if span is not None and span["first"] is not None:
         for start in range(span["first"], span["last"] + 1, SLICE):

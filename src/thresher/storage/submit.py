@@ -11,7 +11,7 @@ import asyncpg
 
 from thresher.domain import credit, ids, source, url
 from thresher.domain.states import BatchState
-from thresher.storage import ledger, progress, shards
+from thresher.storage import feeds, ledger, progress, shards
 from thresher.storage.batches import BY_ID, Batch, Face
 from thresher.storage.database import Connection
 
@@ -144,6 +144,8 @@ async def create(connection: Connection, new: NewBatch) -> Batch:
         await connection.execute(_INSERT_PROGRESS, key, new.account, state)
         await connection.execute(_RESERVE, new.account, key)
         await _add(connection, key, new.items, 0, new.price)
+        if new.webhook and feeds.wanted(new.options):
+            await feeds.begin(connection, key)
         if not new.open:
             await shards.create(connection, key, new.account, new.shard_size)
         return Batch.of((await connection.fetch(BY_ID, new.account, key))[0])

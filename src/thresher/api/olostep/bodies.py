@@ -11,12 +11,14 @@ from pydantic.config import JsonDict
 from thresher.api.olostep import items, link_options
 from thresher.api.olostep.schemas import Schema
 from thresher.domain import metadata, parsers, source
+from thresher.domain.webhook import Subject
 
 _NO_NUL = r"^[^\u0000]*$"
 _EMPTY = {"type": "string", "maxLength": 0}
 _COUNTRY_CODE = {"type": "string", "format": "iso-3166-1-alpha-2", "pattern": "^([A-Za-z]{2}|RANDOM)$"}
 SOURCE = {"type": "string", "format": "printable", "minLength": 1, "maxLength": source.MAX}
 _URL = {"type": "string", "format": "uri"}
+LATEST = 253_402_300_799  # the last second of the year 9999, beyond which no program counts
 
 _Text = Annotated[str, Field(pattern=_NO_NUL)]
 
@@ -125,7 +127,12 @@ class CreateBatch(Schema):
     )
     links_on_page: LinksOnPage | None = None
     metadata: NewMetadata = None
-    webhook: Annotated[str | None, _or_empty(_URL)] = Field(None, description="An http or https URL.")
+    webhook: Annotated[str | None, _or_empty(_URL)] = Field(
+        None, description="An http or https URL that is told when the batch is completed."
+    )
+    webhook_events: list[Subject] | None = Field(
+        None, description="What the webhook is told of; absent: of batch.completed. Needs a webhook."
+    )
     formats: list[_Text] | _Text | None = Field(None, description="Recorded; it changes nothing.")
     wait_before_scraping: float | None = Field(None, ge=0, description="Milliseconds. Recorded; it changes nothing.")
     source: Annotated[str, WithJsonSchema(SOURCE)] | None = Field(
@@ -145,3 +152,11 @@ class ChangeBatch(BaseModel):
 
 class Append(Schema):
     items: list[NewItem]
+
+
+class TryWebhook(Schema):
+    webhook: Annotated[str, WithJsonSchema(_URL)] = Field(description="The http or https URL to try.")
+
+
+class Recover(Schema):
+    since: float = Field(ge=0, le=LATEST, description="Events from then on, in seconds since the epoch.")

@@ -15,7 +15,7 @@ from thresher.settings import Settings
 _INTEGER = re.compile(r"[+-]?[0-9]{1,1000}")
 _DECIMAL = re.compile(r"[0-9]{1,30}(\.[0-9]{0,400})?([eE][+-]?[0-9]{1,3})?")  # as programs write a float, too
 _WAIT_MOST = 60.0  # seconds; proxies and clients give up on an answer that takes longer
-_RECENT, _RECENT_MOST = 50, 100  # batches in a list
+_RECENT, _RECENT_MOST = 50, 100  # batches, or events, in a list
 MOST = 2**31 - 1  # a cursor beyond it is beyond every batch; the columns are 32 bits wide
 
 # What an item can be asked for by. `None`: it is unsettled and in a worker's hands.
@@ -120,6 +120,12 @@ def read_wait(query: QueryParams) -> float:
 def read_recent_limit(query: QueryParams) -> int:
     """How many batches to list. Raises Problem(validation_error)."""
     return min(_integer(query, "limit", _RECENT, least=1), _RECENT_MOST)
+
+
+def read_deliveries_query(query: QueryParams) -> tuple[int, int]:
+    """Which events of a batch: those before this one, and how many. Raises Problem(validation_error)."""
+    before = min(_integer(query, "cursor", 0, least=0), 2**63 - 1) or 2**63 - 1
+    return before, min(_integer(query, "limit", _RECENT, least=1), _RECENT_MOST)
 
 
 def read_source(query: QueryParams) -> str | None:

@@ -9,11 +9,14 @@ from typing import Any
 
 import orjson
 
+from thresher.api.olostep.bodies import LATEST
 from thresher.api.olostep.faults import Faults, kind_of
 from thresher.api.olostep.items import items_name, read_items, wait_fault
 from thresher.api.olostep.link_options import read_links_on_page
 from thresher.api.olostep.urls import read_url
 from thresher.domain import country, metadata, parsers, source
+from thresher.domain import webhook as webhooks
+from thresher.domain.address import AllowList
 from thresher.domain.choices import OnBlocked, RobotsMode
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.url import InvalidUrl
@@ -55,7 +58,9 @@ def read_create(body: bytes, settings: Settings) -> CreateBatch:
         items = _items(request, settings, faults, may_be_none=is_open)
         options = _options(request, settings, faults)
         lifetime = _timeout(request, settings, faults)
-        webhook = _webhook(request, settings, faults)
+        webhook = read_webhook(request, settings, faults)
+        if subjects := _subjects(request, webhook, faults):
+            options["webhook_events"] = subjects
         maker = _source(request, faults)
     return CreateBatch(items, options, pairs, webhook, lifetime, is_open, maker)
 
@@ -78,6 +83,24 @@ def read_changes(body: bytes, settings: Settings) -> Any:
         raise Problem(ProblemCode.INVALID_METADATA, "No metadata field provided. Only metadata can be updated.")
     metadata.merged({}, request["metadata"], "metadata")
     return request["metadata"]
+
+
+def read_test(body: bytes, settings: Settings) -> str:
+    """Parse and check the request for a test event: the URL of the receiver. Raises Problem(validation_error)."""
+    _not_too_many_values(body, settings)
+    with Faults() as faults:
+        url = read_webhook(read_object(body), settings, faults, required=True)
+    return url or ""
+
+
+def read_recover(body: bytes, settings: Settings) -> float:
+    """Parse and check the time to recover from, in seconds since the epoch. Raises Problem(validation_error)."""
+    _not_too_many_values(body, settings)
+    value = read_object(body).get("since")
+    with Faults() as faults:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST:
+            faults.add(("since",), f"must be a number of seconds since the epoch, from 0 to {LATEST}")
+    return float(value)  # type: ignore[arg-type]  # a fault was raised
 
 
 def _open(request: dict[str, Any], faults: Faults) -> bool:
@@ -201,19 +224,40 @@ def _parser(request: dict[str, Any], faults: Faults) -> str | None:
     return None
 
 
-def _webhook(request: dict[str, Any], settings: Settings, faults: Faults) -> str | None:
+def read_webhook(request: dict[str, Any], settings: Settings, faults: Faults, *, required: bool = False) -> str | None:
+    """The URL of a receiver, None if there is none. One that is no public address is refused here, as far as its text tells."""
     name = "webhook_url" if request.get("webhook") is None else "webhook"
     value = request.get(name)
     if value is None or value == "":
+        if required:
+            faults.add(("webhook",), "is required", "missing")
         return None
     if not isinstance(value, str):
         faults.add((name,), f"must be a string, not {kind_of(value)}")
         return None
     try:
-        read_url(value, settings.max_url_bytes)
+        parsed = read_url(value, settings.max_url_bytes)
     except InvalidUrl as error:
         faults.add((name,), str(error))
+        return None
+    if fault := webhooks.refusal(parsed, AllowList(settings.webhook_allow), settings.nat64_prefixes):
+        faults.add((name,), fault, "receiver")
     return value
+
+
+def _subjects(request: dict[str, Any], webhook: str | None, faults: Faults) -> list[str]:
+    """What the webhook is to be told of, [] when the request does not say."""
+    name = "webhook_events"
+    value = request.get(name)
+    if value is None or value == []:
+        return []
+    known = ", ".join(webhooks.Subject)
+    if not isinstance(value, list) or not all(isinstance(one, str) and one in set(webhooks.Subject) for one in value):
+        faults.add((name,), f"must be an array of some of {known}")
+        return []
+    if webhook is None:
+        faults.add((name,), "is of no use without a webhook", "receiver")
+    return [subject for subject in webhooks.Subject if subject in value]
 
 
 def _source(request: dict[str, Any], faults: Faults) -> str:

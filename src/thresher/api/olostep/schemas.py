@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from thresher.domain.webhook import Subject
+
 T = TypeVar("T")
 
 Maybe: TypeAlias = T | SkipJsonSchema[None]
@@ -67,6 +69,7 @@ class Batch(Schema):
     )
     on_blocked: Maybe[Literal["fail", "keep"]] = Field(None, description="As chosen at the creation; absent: fail.")
     webhook: Maybe[str] = None
+    webhook_events: Maybe[list[Subject]] = Field(None, description="As chosen at the creation.")
     finished_at: Maybe[int] = None
 
 

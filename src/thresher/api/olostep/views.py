@@ -51,7 +51,7 @@ def batch_view(batch: Batch, usd_per_credit: float) -> dict[str, Any]:
     }
     if country := batch.options.get("country"):
         view["country"] = view["batch_country"] = country
-    for name in ("robots", "on_blocked"):
+    for name in ("robots", "on_blocked", "webhook_events"):
         if choice := batch.options.get(name):
             view[name] = choice
     if batch.webhook:

@@ -72,6 +72,9 @@ def batch(
         str | None,
         typer.Option(metavar="ID", help="Read every page into JSON, which is added to its line: `thresher parsers`."),
     ] = None,
+    webhook: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where the server is to tell that the batch is completed.")
+    ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the batch, print its id, and end.")] = False,
     stream: Stream = False,
     continued: Annotated[
@@ -87,7 +90,7 @@ def batch(
     """
     from thresher.cli.client import jobs
 
-    _check_id(continued)
+    check_id(continued)
     formats = [*(formats or ()), *(["json"] if parser else [])]
     more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
     words = [*sources, *(["--input-format", input_format] if input_format else [])]
@@ -96,12 +99,12 @@ def batch(
     given = jobs.Input(
         sources,
         input_format,
-        _fields(name, metadata, country=country, robots=robots, on_blocked=on_blocked, parser=parser),
+        _fields(name, metadata, country=country, robots=robots, on_blocked=on_blocked, parser=parser, webhook=webhook),
         timeout,
         continued,
     )
     wanted = jobs.Wanted(output, more, wait=not no_wait, stream=stream)
-    _run(lambda settings: jobs.batch(settings, given, wanted, course, as_json=as_json), data_dir)
+    run(lambda settings: jobs.batch(settings, given, wanted, course, as_json=as_json), data_dir)
 
 
 @commands.command(epilog="Example: thresher results batch_abc -o failed.jsonl --status failed")
@@ -128,12 +131,12 @@ def results(
     """
     from thresher.cli.client import jobs
 
-    _check_id(batch_id)
+    check_id(batch_id)
     more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
     some = _words(statuses, STATUSES, "--status")
     options = [*jobs.result_options(output, more, data_dir), *(["--status", ",".join(some)] if some else [])]
     wanted = jobs.Wanted(output, more, some, wait=not no_wait, stream=stream)
-    _run(lambda settings: jobs.results(settings, batch_id, wanted, jobs.Course(options), as_json=as_json), data_dir)
+    run(lambda settings: jobs.results(settings, batch_id, wanted, jobs.Course(options), as_json=as_json), data_dir)
 
 
 @commands.command(epilog="Example: thresher status batch_abc --watch")
@@ -146,8 +149,8 @@ def status(
     """Say how far a batch is. With --watch, the exit code is that of the batch."""
     from thresher.cli.client import jobs
 
-    _check_id(batch_id)
-    _run(lambda settings: jobs.status(settings, batch_id, watch=watch, as_json=as_json), data_dir)
+    check_id(batch_id)
+    run(lambda settings: jobs.status(settings, batch_id, watch=watch, as_json=as_json), data_dir)
 
 
 @commands.command("list", epilog="Example: thresher list --limit 5")
@@ -159,7 +162,7 @@ def list_batches(
     """List the latest batches."""
     from thresher.cli.client import jobs
 
-    _run(lambda settings: jobs.recent(settings, limit, as_json=as_json), data_dir)
+    run(lambda settings: jobs.recent(settings, limit, as_json=as_json), data_dir)
 
 
 @commands.command(epilog="Example: thresher batch urls.txt --parser @thresher/product -o products.jsonl")
@@ -167,7 +170,7 @@ def parsers(data_dir: DataDirectory = None, as_json: Json = False) -> None:
     """List the parsers that a batch can choose from; with --json, what each one makes of a page."""
     from thresher.cli.client import jobs
 
-    _run(lambda settings: jobs.parsers(settings, as_json=as_json), data_dir)
+    run(lambda settings: jobs.parsers(settings, as_json=as_json), data_dir)
 
 
 @commands.command(epilog="Example: thresher cancel batch_abc")
@@ -175,11 +178,11 @@ def cancel(batch_id: BatchId, data_dir: DataDirectory = None, as_json: Json = Fa
     """Cancel a batch. What is finished stays, what is not is never begun."""
     from thresher.cli.client import jobs
 
-    _check_id(batch_id)
-    _run(lambda settings: jobs.cancel(settings, batch_id, as_json=as_json), data_dir)
+    check_id(batch_id)
+    run(lambda settings: jobs.cancel(settings, batch_id, as_json=as_json), data_dir)
 
 
-def _run(work: Callable[[Settings], Coroutine[Any, Any, ExitCode]], data_dir: Path | None) -> NoReturn:
+def run(work: Callable[[Settings], Coroutine[Any, Any, ExitCode]], data_dir: Path | None) -> NoReturn:
     """Run a command, and exit with the code that it gives."""
     settings = load_settings(data_dir=data_dir)
     with expected_errors(settings.database_url):
@@ -192,7 +195,7 @@ def _run(work: Callable[[Settings], Coroutine[Any, Any, ExitCode]], data_dir: Pa
     raise typer.Exit(code)
 
 
-def _check_id(batch_id: str | None) -> None:
+def check_id(batch_id: str | None) -> None:
     """What is no id must not become a path of the server's."""
     if batch_id is not None and re.fullmatch(r"batch_\w+", batch_id, re.ASCII) is None:
         fail(

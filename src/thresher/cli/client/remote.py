@@ -29,6 +29,7 @@ _EXIT_CODES = {
     "access_denied": ExitCode.KEY,
     "batch_not_found": ExitCode.NOT_FOUND,
     "batch_purged": ExitCode.NOT_FOUND,
+    "event_not_found": ExitCode.NOT_FOUND,
     "validation_error": ExitCode.USAGE,
 }
 

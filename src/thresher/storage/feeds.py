@@ -1,0 +1,110 @@
+"""Events about items, for the batches that want them: made of what is finished, so that settling knows nothing of it.
+
+Finish numbers have no gap, so a position in them is all that is kept. One event of a batch is under way at a time: the next
+one is made when it has arrived, and of a receiver that is away a batch of a million items makes one event, not ten thousand.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+
+from thresher.domain import ids
+from thresher.domain.failure import FAILURES, FailureCode
+from thresher.domain.states import BatchState, ItemState
+from thresher.domain.webhook import EventType, Subject
+from thresher.storage.database import Connection
+
+MOST = 100  # items in one event
+LOOK = timedelta(seconds=2)  # between two looks at a batch of which nothing new is finished
+
+_BEGIN = "INSERT INTO item_feed (batch_id) VALUES ($1)"
+
+_DUE = """
+SELECT f.batch_id, f.next, b.public_id, b.account_id, b.generation, b.webhook, b.options, p.state, p.numbered, p.finished
+FROM item_feed f JOIN batch b ON b.id = f.batch_id JOIN batch_progress p ON p.batch_id = f.batch_id
+WHERE f.due_at <= now() ORDER BY f.due_at LIMIT 1 FOR UPDATE OF f SKIP LOCKED
+"""
+
+_FINISHED = """
+SELECT ord, ref, custom_id, metadata, state, finish_seq, http, failure, detail FROM item
+WHERE batch_id = $1 AND finish_seq >= $2 AND state = ANY ($3::smallint[]) ORDER BY finish_seq LIMIT $4
+"""
+
+_EVENT = """
+INSERT INTO event (id, account_id, batch_id, generation, type, part, body, url, state, due_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', now())
+"""
+
+_WAIT = "UPDATE item_feed SET next = $2, due_at = now() + $3::interval WHERE batch_id = $1"
+_END = "DELETE FROM item_feed WHERE batch_id = $1"
+
+STATES = {Subject.ITEM_COMPLETED: ItemState.COMPLETED, Subject.ITEM_FAILED: ItemState.FAILED}
+
+RetrieveId = Callable[[int, int], str]  # (batch key, position) to the public id
+
+
+def wanted(options: dict[str, Any]) -> list[ItemState]:
+    """The ends of items that a batch wants to be told of."""
+    subjects = options.get("webhook_events", ())
+    return [state for subject, state in STATES.items() if subject in subjects]
+
+
+async def begin(connection: Connection, batch: int) -> None:
+    """Have the items of a batch told of; in the transaction that makes it."""
+    await connection.execute(_BEGIN, batch)
+
+
+async def feed(connection: Connection, retrieve_id: RetrieveId) -> bool:
+    """Make the next event of a batch that is due, or see that there is nothing to tell. False if no batch is due."""
+    async with connection.transaction():
+        row = await connection.fetchrow(_DUE)
+        if row is None:
+            return False
+        batch = row["batch_id"]
+        items = await connection.fetch(_FINISHED, batch, row["next"], wanted(row["options"]), MOST)
+        following = row["next"]
+        if items:
+            following = items[-1]["finish_seq"] + 1
+        if len(items) < MOST:  # so nothing that is wanted is left of what was numbered before
+            following = max(following, row["numbered"] + 1)
+        if items:
+            body = {
+                "id": row["public_id"],
+                "object": "batch.items",
+                "items": [_view(batch, item, retrieve_id) for item in items],
+            }
+            values = (row["account_id"], batch, row["generation"], EventType.ITEMS, items[0]["finish_seq"], body)
+            await connection.execute(_EVENT, ids.event_id(), *values, row["webhook"])
+            await connection.execute(_WAIT, batch, following, None)
+        elif row["state"] == BatchState.DONE and row["numbered"] == row["finished"]:
+            await connection.execute(_END, batch)
+        else:
+            await connection.execute(_WAIT, batch, following, LOOK)
+        return True
+
+
+def _view(batch: int, item: asyncpg.Record, retrieve_id: RetrieveId) -> dict[str, Any]:
+    """An item as in a page of items, without its contents."""
+    view: dict[str, Any] = {
+        "id": retrieve_id(batch, item["ord"]),
+        "retrieve_id": retrieve_id(batch, item["ord"]),
+        "custom_id": item["custom_id"],
+        "url": item["ref"],
+        "status": ItemState(item["state"]).name.lower(),
+    }
+    if item["metadata"]:
+        view["metadata"] = item["metadata"]
+    if item["http"] is not None:
+        view["http_status"] = item["http"]
+    if item["failure"] is not None:
+        kind = FAILURES[FailureCode(item["failure"])]
+        message = item["detail"] or kind.meaning
+        view["error"] = {
+            "code": item["failure"],
+            "message": message,
+            "retryable": kind.retryable,
+            "remedy": kind.remedy,
+        }
+    return view
