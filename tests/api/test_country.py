@@ -72,7 +72,20 @@ async def test_a_strict_server_refuses_a_country_without_a_pool_and_says_which_t
 def test_a_failed_item_says_what_it_had_before_it_was_given_up_and_a_result_only_how_it_came() -> None:
     attempts = [{"code": "timeout", "country": "DE"}, {"code": "deadline"}]
     item = Item(
-        0, "https://a.example/", "c0", None, ItemState.FAILED, 1, None, None, None, attempts, None, country="DE"
+        1,
+        0,
+        None,
+        "https://a.example/",
+        "c0",
+        None,
+        ItemState.FAILED,
+        1,
+        None,
+        None,
+        None,
+        attempts,
+        None,
+        country="DE",
     )
     assert country_view(item) == {"country": "DE", "country_applied": True}
     assert country_view(replace(item, state=ItemState.COMPLETED)) == {"country": "DE", "country_applied": False}

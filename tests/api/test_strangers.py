@@ -10,6 +10,7 @@ from tests.api.conftest import Api, routes_of
 from tests.api.worker import Worker
 
 from thresher.domain import ids
+from thresher.domain.failure import FailureCode
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Pool
 
@@ -30,6 +31,7 @@ CALLS: dict[str, Callable[[Names], Call]] = {
     "GET /v1/batches/{batch_id}": lambda _: {},
     "GET /v1/batches/{batch_id}/items": lambda _: {},
     "GET /v1/batches/{batch_id}/export": lambda _: {},
+    "GET /v1/items/{retrieve_id}/explain": lambda _: {},
     "GET /v1/retrieve": lambda names: {"params": {"retrieve_id": names.retrieve_id}},
     "POST /v1/batches/{batch_id}/items": lambda _: {"json": {"items": [{"url": "https://b.example/"}]}},
     "GET /v1/batches/{batch_id}/deliveries": lambda _: {},
@@ -37,6 +39,7 @@ CALLS: dict[str, Callable[[Names], Call]] = {
     "GET /v1/webhooks/events/{event_id}": lambda _: {},
     "POST /v1/batches/{batch_id}/start": lambda _: {},
     "POST /v1/batches/{batch_id}/cancel": lambda _: {},
+    "POST /v1/batches/{batch_id}/retry": lambda _: {},
     "PATCH /v1/batches/{batch_id}": lambda _: {"json": {"metadata": {"k": "v"}}},
     "DELETE /v1/batches/{batch_id}": lambda _: {},
 }
@@ -69,7 +72,7 @@ async def test_what_is_anothers_looks_like_what_is_not_there_on_every_route(
     assert set(routes(api.app)) == set(CALLS)
     secret = api.app.state.thresher.secret
     done, purged = [await api.create("https://a.example/", webhook="https://hooks.example/") for _ in range(2)]
-    await Worker(pool, Blobs(api.settings.packs_url)).work()
+    await Worker(pool, Blobs(api.settings.packs_url)).work(lambda _: FailureCode.TIMEOUT)
     opened = (await api.client.post("/v1/batches", json={"open": True, "urls": ["https://a.example/"]})).json()
     owned = []
     for batch in (done, purged, opened):

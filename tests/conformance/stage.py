@@ -90,11 +90,16 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
     opened = [await api.create("https://c.example/3", open=True) for _ in range(3)]
     retrieve = [item["id"] for batch in done for item in (await api.get(f"/v1/batches/{batch['id']}/items"))["items"]]
     sent = [event["id"] for batch in done for event in (await api.get(f"/v1/batches/{batch['id']}/deliveries"))["data"]]
+    running = await api.create("https://d.example/4")
+    unsettled = [
+        item["id"] for item in (await api.get(f"/v1/batches/{running['id']}/items", status="pending"))["items"]
+    ]
     assert (await api.client.delete(f"/v1/batches/{done.pop()['id']}")).status_code == 200
     return {
         "path.batch_id": [batch["id"] for batch in (*done, *opened)],
         "path.event_id": sent,
         "query.retrieve_id": retrieve,
+        "path.retrieve_id": [*retrieve, *unsettled],
     }
 
 

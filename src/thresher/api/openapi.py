@@ -21,6 +21,7 @@ _REF = "#/components/schemas/{model}"
 _BODIES: tuple[type[BaseModel], ...] = (
     bodies.CreateBatch,
     bodies.ChangeBatch,
+    bodies.Retry,
     bodies.Append,
     bodies.NewItem,
     bodies.TryWebhook,
@@ -110,11 +111,11 @@ def answer_of(model: type[BaseModel], media_type: str, text: str) -> dict[str, A
     return {"description": text, "content": {media_type: {"schema": {"$ref": _REF.format(model=model.__name__)}}}}
 
 
-def json_body(model: type[BaseModel], **examples: Any) -> dict[str, Any]:
+def json_body(model: type[BaseModel], *, needed: bool = True, **examples: Any) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads a JSON body of this form by hand, with an example for each name."""
     schema = {"$ref": _REF.format(model=model.__name__)}
     shown = {"examples": {name: {"value": value} for name, value in examples.items()}} if examples else {}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, **shown}}}}
+    return {"requestBody": {"required": needed, "content": {"application/json": {"schema": schema, **shown}}}}
 
 
 def append_body() -> dict[str, Any]:

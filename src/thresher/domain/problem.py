@@ -13,6 +13,7 @@ class ProblemCode(StrEnum):
 
     VALIDATION_ERROR = "validation_error"
     INVALID_METADATA = "invalid_metadata"
+    NOTHING_TO_RETRY = "nothing_to_retry"
     INVALID_API_KEY = "invalid_api_key"
     CREDITS_EXHAUSTED = "credits_exhausted"
     ACCESS_DENIED = "access_denied"
@@ -64,6 +65,13 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "Bad Request",
         "A change of a batch has no metadata, or something beside it. Nothing was changed.",
         'Send the metadata to change as {"metadata": {...}}, and nothing else.',
+    ),
+    ProblemCode.NOTHING_TO_RETRY: ProblemKind(
+        400,
+        "bad_request",
+        "Bad Request",
+        "Every item of the batch has a result, or none has failed with one of the codes. No batch was made.",
+        "Look at the batch's items and their codes; without `codes`, all items without a result are retried.",
     ),
     ProblemCode.INVALID_API_KEY: ProblemKind(
         401,

@@ -14,20 +14,20 @@ from thresher.storage.database import Connection
 
 Face = Literal["olostep", "llamacloud"]
 
-_COLUMNS = """
+COLUMNS = """
 SELECT b.id, b.public_id, b.account_id, b.face, b.options, b.metadata, b.webhook, b.created_at, b.deadline_at, b.generation,
-       b.source, p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished,
+       b.root, (SELECT public_id FROM batch o WHERE o.id = b.retry_of) AS retry_of, b.source, p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished,
        p.numbered, p.billed, p.finished_at, p.purged_at, p.rate, p.started_at, p.moved_at,
        p.xmin::text || '.' || b.xmin::text AS version
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id
 """
 
-_BY_PUBLIC_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.public_id = $2"
-BY_ID = f"{_COLUMNS} WHERE b.account_id = $1 AND b.id = $2"
-_SIGNED = f"{_COLUMNS} WHERE b.id = $1"
+_BY_PUBLIC_ID = f"{COLUMNS} WHERE b.account_id = $1 AND b.public_id = $2"
+BY_ID = f"{COLUMNS} WHERE b.account_id = $1 AND b.id = $2"
+_SIGNED = f"{COLUMNS} WHERE b.id = $1"
 
 # Along an index of those that were not purged; the others may be many more.
-_RECENT = f"""{_COLUMNS}
+_RECENT = f"""{COLUMNS}
 WHERE p.account_id = $1 AND p.purged_at IS NULL AND ($2::text IS NULL OR b.source = $2) ORDER BY p.batch_id DESC LIMIT $3
 """
 
@@ -62,6 +62,8 @@ class Batch:
     deadline_at: datetime
     purged_at: datetime | None
     generation: int
+    root: int | None  # of a retry: the batch that its line began with
+    retry_of: str | None  # of a retry: the public id of the batch whose items it takes up
     source: str
     state: BatchState
     outcome: Outcome | None

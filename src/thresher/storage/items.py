@@ -13,18 +13,18 @@ from thresher.storage.database import Connection
 
 States: TypeAlias = Collection[ItemState] | None  # some of the finished states; None for all of them
 
-_COLUMNS = "ord, ref, custom_id, metadata, state, finish_seq, failure, detail, http, attempts, pack_id, off, len"
+COLUMNS = "batch_id, ord, origin_ord, ref, custom_id, metadata, state, finish_seq, failure, detail, http, attempts, pack_id, off, len"
 
 # Finished items from a finish number on; $3 narrows to some states, or to all when null.
 _FINISHED = f"""
-SELECT {_COLUMNS} FROM item
+SELECT {COLUMNS} FROM item
 WHERE batch_id = $1 AND finish_seq >= $2 AND ($3::smallint[] IS NULL OR state = ANY($3))
 ORDER BY finish_seq LIMIT $4
 """
 
 # Failed items have an index of their own, which only a constant finds.
 _FAILED = f"""
-SELECT {_COLUMNS} FROM item WHERE batch_id = $1 AND finish_seq >= $2 AND state = 2 ORDER BY finish_seq LIMIT $3
+SELECT {COLUMNS} FROM item WHERE batch_id = $1 AND finish_seq >= $2 AND state = 2 ORDER BY finish_seq LIMIT $3
 """
 
 # The same of a stopped batch whose last rows the reconciler has not written yet: those follow in submit order, their finish
@@ -32,7 +32,7 @@ SELECT {_COLUMNS} FROM item WHERE batch_id = $1 AND finish_seq >= $2 AND state =
 # read up to here knows the position $5 of the last one, so that those before it need not be counted again; -1 for none.
 _OVERLAID = f"""
 WITH written AS (
-    SELECT {_COLUMNS} FROM item
+    SELECT {COLUMNS} FROM item
     WHERE batch_id = $1 AND finish_seq >= $2 AND ($3::smallint[] IS NULL OR state = ANY($3))
     ORDER BY finish_seq LIMIT $4
 ),
@@ -43,14 +43,14 @@ unwritten AS (
 )
 SELECT * FROM written
 UNION ALL
-SELECT {_COLUMNS.replace("finish_seq", "base.numbered + base.skip + row_number() OVER (ORDER BY ord)")}
+SELECT {COLUMNS.replace("finish_seq", "base.numbered + base.skip + row_number() OVER (ORDER BY ord)")}
 FROM unwritten, base
 ORDER BY finish_seq LIMIT $4
 """
 
 # Items of a batch that is done, by their positions.
 _SUBMITTED = f"""
-SELECT {_COLUMNS} FROM item
+SELECT {COLUMNS} FROM item
 WHERE batch_id = $1 AND ord >= $2 AND ($3::smallint[] IS NULL OR state = ANY($3))
 ORDER BY ord LIMIT $4
 """
@@ -60,13 +60,13 @@ _PACKS = "SELECT id, key FROM pack WHERE id = ANY($1::bigint[])"
 # Unsettled items, by their positions: in a claimed shard (processing) or not (pending).
 _UNSETTLED = f"""
 WITH held AS (SELECT unnest(ords) AS ord FROM shard WHERE batch_id = $1 AND state = 'running')
-SELECT {_COLUMNS} FROM item
+SELECT {COLUMNS} FROM item
 WHERE batch_id = $1 AND state = 0 AND ord >= $2 AND (ord IN (SELECT ord FROM held)) = $3
 ORDER BY ord LIMIT $4
 """
 
 _ONE = f"""
-SELECT {", ".join("i." + c.strip() for c in _COLUMNS.split(","))}, k.key
+SELECT {", ".join("i." + c.strip() for c in COLUMNS.split(","))}, k.key
 FROM item i LEFT JOIN pack k ON k.id = i.pack_id
 WHERE i.batch_id = $1 AND i.ord = $2
 """
@@ -74,11 +74,14 @@ WHERE i.batch_id = $1 AND i.ord = $2
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item as a reader sees it. `country` is what its batch was asked for from, if it was. `seq` is its finish number, None while its row has none: it is unsettled, or of a
-    stopped batch whose last rows are still to be written, and was not read in finish order.
+    """An item as a reader sees it: `batch` is the key of its batch, `ord` its place there, `origin` that in the first batch if it
+    is a retry's. `country` is what its batch was asked for from, if it was. `seq` is its finish number, None while its row has none: it
+    is unsettled, or of a stopped batch whose last rows are still to be written, and was not read in finish order.
     """
 
+    batch: int
     ord: int
+    origin: int | None
     ref: str
     custom_id: str
     metadata: dict[str, str] | None
@@ -91,6 +94,11 @@ class Item:
     span: tuple[int, int] | None
     pack_key: str | None = None
     country: str | None = None
+
+    @property
+    def position(self) -> int:
+        """Its place in the batch that its line began with."""
+        return self.ord if self.origin is None else self.origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,7 @@ async def page_finished(
     packs if their results are to be read.
     """
     rows = await _finished(connection, batch, None if state is None else [state], max(cursor, 1), limit + 1)
-    found = _read(rows, batch, await _keys(connection, rows) if keys else {})
+    found = read_rows(rows, batch, await keys_of(connection, rows) if keys else {})
     count = batch.finished if state is None else _counts(batch)[state]
     following = found[limit].seq if len(found) > limit else None
     return Page(found[:limit], count, following)
@@ -127,36 +135,37 @@ async def run_finished(
     overlaid = after is not None and after.seq is not None and after.seq > batch.numbered
     last = after.ord if overlaid and after is not None else -1
     rows = await _finished(connection, batch, states, max(cursor, 1), limit, last)
-    return _read(rows, batch, await _keys(connection, rows))
+    return read_rows(rows, batch, await keys_of(connection, rows))
 
 
 async def run_submitted(connection: Connection, batch: Batch, states: States, cursor: int, limit: int) -> list[Item]:
     """Items of a batch that is done in submit order, from the position `cursor` on, with the keys of their packs."""
     wanted = list(states) if states is not None else None
-    if wanted is not None and _overlay(batch)[0] in wanted:
+    if wanted is not None and left_as(batch)[0] in wanted:
         wanted.append(ItemState.PENDING)
     rows = await connection.fetch(_SUBMITTED, batch.id, cursor, wanted, limit)
-    return _read(rows, batch, await _keys(connection, rows))
+    return read_rows(rows, batch, await keys_of(connection, rows))
 
 
 async def _finished(
     connection: Connection, batch: Batch, states: States, start: int, limit: int, last: int = -1
 ) -> list[asyncpg.Record]:
-    if batch.numbered < batch.finished and (states is None or _overlay(batch)[0] in states):
+    if batch.numbered < batch.finished and (states is None or left_as(batch)[0] in states):
         return await connection.fetch(_OVERLAID, batch.id, start, states, limit, last)
     if states is not None and set(states) == {ItemState.FAILED}:
         return await connection.fetch(_FAILED, batch.id, start, limit)
     return await connection.fetch(_FINISHED, batch.id, start, states, limit)
 
 
-async def _keys(connection: Connection, rows: Sequence[asyncpg.Record]) -> dict[int, str]:
+async def keys_of(connection: Connection, rows: Sequence[asyncpg.Record]) -> dict[int, str]:
+    """The keys of the packs that the rows refer to."""
     packs = {row["pack_id"] for row in rows if row["pack_id"] is not None}
     return {row["id"]: row["key"] for row in await connection.fetch(_PACKS, packs)} if packs else {}
 
 
-def _read(rows: Sequence[asyncpg.Record], batch: Batch, keys: Mapping[int, str]) -> list[Item]:
+def read_rows(rows: Sequence[asyncpg.Record], batch: Batch, keys: Mapping[int, str]) -> list[Item]:
     """Rows as items. What nothing settled is what the end of its batch makes of it."""
-    overlay = _overlay(batch)
+    overlay = left_as(batch)
     return [
         _item(row, batch, overlay=overlay if row["state"] == ItemState.PENDING else None, key=keys.get(row["pack_id"]))
         for row in rows
@@ -179,11 +188,12 @@ async def get(connection: Connection, batch: Batch, ord_: int) -> Item | None:
     if row is None:
         return None
     if row["state"] == ItemState.PENDING and batch.state is BatchState.DONE:
-        return _item(row, batch, overlay=_overlay(batch))
+        return _item(row, batch, overlay=left_as(batch))
     return _item(row, batch, key=row["key"])
 
 
-def _overlay(batch: Batch) -> tuple[ItemState, FailureCode]:
+def left_as(batch: Batch) -> tuple[ItemState, FailureCode]:
+    """What the end of a batch makes of the items that nothing has settled."""
     cancelled = batch.outcome is not None and overlay_of(batch.outcome) is ItemState.CANCELLED
     return (ItemState.CANCELLED, FailureCode.CANCELLED) if cancelled else (ItemState.FAILED, FailureCode.DEADLINE)
 
@@ -211,7 +221,9 @@ def _item(
         state, failure = overlay
         detail = FAILURES[failure].meaning
     return Item(
+        batch.id,
         row["ord"],
+        row["origin_ord"],
         row["ref"],
         row["custom_id"],
         row["metadata"],

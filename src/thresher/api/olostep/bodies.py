@@ -11,6 +11,7 @@ from pydantic.config import JsonDict
 from thresher.api.olostep import items, link_options
 from thresher.api.olostep.schemas import Schema
 from thresher.domain import metadata, parsers, source
+from thresher.domain.failure import FailureCode
 from thresher.domain.webhook import Subject
 
 _NO_NUL = r"^[^\u0000]*$"
@@ -148,6 +149,13 @@ class ChangeBatch(BaseModel):
     metadata: NewMetadata = Field(
         description='Merged into what there is: null or "" deletes a key, and null or "" alone all of them.'
     )
+
+
+class Retry(Schema):
+    codes: list[Annotated[str, WithJsonSchema({"type": "string", "enum": [*FailureCode]})]] | None = Field(
+        None, description="Only items that failed with one of these. Absent or empty: all that have no result."
+    )
+    metadata: NewMetadata = Field(None, description="Merged into that of the batch, for the new one.")
 
 
 class Append(Schema):

@@ -14,7 +14,7 @@ from thresher.api.auth import Reader
 from thresher.api.codings import Encoder, choose
 from thresher.api.olostep import queries, schemas
 from thresher.api.olostep.lines import Lines
-from thresher.api.olostep.lookup import find_batch
+from thresher.api.olostep.lookup import find_batch, find_family
 from thresher.api.olostep.parts import Parts
 from thresher.api.olostep.runs import Run, current, runs
 from thresher.api.openapi import NDJSON, PROBLEMS, answer_of, integer, one_of, problems, some_of
@@ -25,6 +25,7 @@ from thresher.domain.links import LinkOptions
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import BatchState
 from thresher.storage import items
+from thresher.storage import lineage as merge
 from thresher.storage.batches import Batch
 from thresher.storage.items import Item
 from thresher.storage.spool import pieces
@@ -54,12 +55,19 @@ async def export_batch(
     order: Annotated[str | None, Query(description="Absent: finished."), one_of(queries.ORDERS)] = None,
     cursor: Annotated[str | None, Query(description="Of the last line that is there already."), integer(0)] = None,
     limit: Annotated[str | None, Query(description="Lines at most; absent: all."), integer(1)] = None,
+    lineage: Annotated[
+        str | None,
+        Query(description="merged: together with its retries, in submit order. Absent: own."),
+        one_of(queries.LINEAGES),
+    ] = None,
 ) -> Response:
     """Items in the order in which they finished, or, of a batch that is done, in which they were submitted."""
     state = state_of(request)
     query = queries.read_export_query(request.query_params)
     async with state.connection() as connection:
         batch = await find_batch(connection, caller, batch_id)
+        if query.merged:
+            await find_family(connection, batch)
     if query.submitted and batch.state is not BatchState.DONE:
         raise Problem(ProblemCode.BATCH_NOT_DONE, "Items can be exported in submit order when the batch is done.")
     coding = choose(request.headers.getlist("accept-encoding"))
@@ -69,8 +77,10 @@ async def export_batch(
 
 async def _chunks(state: State, batch: Batch, query: queries.ExportQuery, encoder: Encoder) -> AsyncGenerator[bytes]:
     parts = Parts(query.formats, state.settings.max_decoded_bytes, LinkOptions.of(batch.options))
-    lines = Lines(batch.id, parts, partial(ids.retrieve_id, state.secret))
-    async with aclosing(runs(state, batch, _pages(state, batch, query))) as found:
+    names: dict[int, str] = {}
+    lines = Lines(parts, partial(ids.retrieve_id, state.secret), names if query.merged else None)
+    pages = _merged_pages(state, batch, query, names) if query.merged else _pages(state, batch, query)
+    async with aclosing(runs(state, batch, pages)) as found:
         async for run in found:
             cursors = [_cursor(query, item) for item in run.items]
             place = 0
@@ -104,8 +114,28 @@ async def _pages(state: State, batch: Batch, query: queries.ExportQuery) -> Asyn
         cursor, left = _cursor(query, after), None if left is None else left - size
 
 
+async def _merged_pages(
+    state: State, batch: Batch, query: queries.ExportQuery, names: dict[int, str]
+) -> AsyncGenerator[list[Item]]:
+    """Pages of the batch together with its retries; `names` has the public ids of all that were seen."""
+    position, left = query.cursor, query.limit
+    while left is None or left > 0:
+        size = PAGE if left is None else min(PAGE, left)
+        async with state.snapshot() as connection:
+            family = await find_family(connection, await current(connection, batch))
+            found, position = await merge.run(connection, family, query.states, position, size)
+        names.update((one.id, one.public_id) for one in family.members.values())
+        if found:
+            yield found
+        if position >= family.first.total:
+            return
+        left = None if left is None else left - len(found)
+
+
 def _cursor(query: queries.ExportQuery, item: Item) -> int:
     """Where the line after this item's begins: a position, or a finish number."""
+    if query.merged:
+        return item.position + 1
     return (item.ord if query.submitted or item.seq is None else item.seq) + 1
 
 

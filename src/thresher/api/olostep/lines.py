@@ -14,10 +14,11 @@ from thresher.storage.items import Item
 
 
 class Lines:
-    """The lines of one batch, with some parts of the frames."""
+    """The lines of one export, with some parts of the frames."""
 
-    def __init__(self, batch: int, parts: Parts, retrieve_id: RetrieveId) -> None:
-        self._batch = batch
+    def __init__(self, parts: Parts, retrieve_id: RetrieveId, names: Mapping[int, str] | None = None) -> None:
+        """`names`: the public ids of the batches, by their keys, if the lines are to say of which one they are."""
+        self._names = names
         self._parts = parts
         self._retrieve_id = retrieve_id
 
@@ -42,11 +43,13 @@ class Lines:
             **contents,
             "error": error,
             "attempts": len(item.attempts),
-            "retrieve_id": self._retrieve_id(self._batch, item.ord),
+            "retrieve_id": self._retrieve_id(item.batch, item.ord),
         }
         if verdict := verdict_of(item):
             line["verdict"] = verdict
         line |= country_view(item)
+        if self._names is not None:
+            line["batch_id"] = self._names[item.batch]
         if item.metadata:
             line["metadata"] = item.metadata
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

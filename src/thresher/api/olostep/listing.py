@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from thresher.api.auth import Reader
 from thresher.api.olostep import queries, schemas, views
-from thresher.api.olostep.lookup import find_batch
+from thresher.api.olostep.lookup import find_batch, find_family
 from thresher.api.olostep.parts import Parts
 from thresher.api.olostep.runs import Run, runs
 from thresher.api.openapi import PROBLEMS, integer, one_of, problems, some_of
@@ -23,11 +23,13 @@ from thresher.convert.frame import FrameError
 from thresher.domain import ids
 from thresher.domain.failure import FailureCode
 from thresher.domain.links import LinkOptions
-from thresher.domain.states import ItemState
+from thresher.domain.states import BatchState, ItemState
 from thresher.storage import items
+from thresher.storage import lineage as merge
 from thresher.storage.batches import Batch
 from thresher.storage.database import Connection
 from thresher.storage.items import Item, Page
+from thresher.storage.lineage import Family
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
 
@@ -44,7 +46,7 @@ _KEYS = {
 @router.get(
     "/batches/{batch_id}/items",
     response_model=schemas.Items,
-    responses=problems(400, 404, 410),
+    responses=problems(400, 404, 409, 410),
     summary="A page of a batch's items",
 )
 async def batch_items(
@@ -57,22 +59,41 @@ async def batch_items(
     formats: Annotated[
         list[str] | None, Query(description="Contents of each completed item; absent: none."), some_of(queries.FORMATS)
     ] = None,
+    lineage: Annotated[
+        str | None, Query(description="merged: together with its retries. Absent: own."), one_of(queries.LINEAGES)
+    ] = None,
 ) -> Response:
     state = state_of(request)
     query = queries.read_items_query(request.query_params, state.settings)
     async with state.snapshot() as connection:
         batch = await find_batch(connection, caller, batch_id)
         parts = _parts(state, batch, query)
-        page = await _page(connection, batch, query, keys=parts is not None)
-    if parts is None:
-        unsettled = query.status if query.status in _UNSETTLED else None
-        retrieve_id = partial(ids.retrieve_id, state.secret)
-        shown: Sequence[Any] = [views.item_view(batch.id, item, unsettled, retrieve_id) for item in page.items]
-    else:
-        shown = await _with_parts(state, batch, page.items, parts)
-    following = page.cursor if len(shown) == len(page.items) else page.items[len(shown)].seq
-    made = to_json(views.items_view(batch, shown, page.count, following, state.settings.items_object))
+        family = await find_family(connection, batch) if query.merged else None
+        page = await _page(connection, batch, family, query, keys=parts is not None)
+    view = _View(state, query.status if query.status in _UNSETTLED else None, family)
+    shown: Sequence[Any] = (
+        await _with_parts(state, batch, page.items, parts, view) if parts else [view.of(item) for item in page.items]
+    )
+    following = page.cursor
+    if len(shown) < len(page.items):
+        cut = page.items[len(shown)]
+        following = cut.position + 1 if family else cut.seq
+    status = views.status_of(done=family.done if family else batch.state is BatchState.DONE)
+    made = to_json(views.items_view(batch, status, shown, page.count, following, state.settings.items_object))
     return await at_rest(made, {"Content-Type": "application/json"}, state.blobs.folder)
+
+
+class _View:
+    """How an item of this page looks, without its parts."""
+
+    def __init__(self, state: State, unsettled: str | None, family: Family | None) -> None:
+        self._retrieve_id = partial(ids.retrieve_id, state.secret)
+        self._unsettled, self._family = unsettled, family
+
+    def of(self, item: Item) -> dict[str, Any]:
+        """The item, and of merged batches which one it is of."""
+        view = views.item_view(item, self._unsettled, self._retrieve_id)
+        return view | {"batch_id": self._family.members[item.batch].public_id} if self._family else view
 
 
 def _parts(state: State, batch: Batch, query: queries.ItemsQuery) -> Parts | None:
@@ -84,19 +105,27 @@ def _parts(state: State, batch: Batch, query: queries.ItemsQuery) -> Parts | Non
     return Parts(wanted, state.settings.max_decoded_bytes, links, state.settings.max_inline_bytes)
 
 
-async def _page(connection: Connection, batch: Batch, query: queries.ItemsQuery, *, keys: bool) -> Page:
+async def _page(
+    connection: Connection, batch: Batch, family: Family | None, query: queries.ItemsQuery, *, keys: bool
+) -> Page:
+    if family and query.status in _UNSETTLED:
+        return Page([], 0, None)  # every item of the first batch has an end
     if query.status in _UNSETTLED:
         processing = query.status == "processing"
         return await items.page_unsettled(
             connection, batch, processing=processing, cursor=query.cursor, limit=query.limit
         )
     wanted = queries.STATUSES[query.status] if query.status else None
+    if family:
+        return await merge.page(connection, family, wanted, query.cursor, query.limit)
     return await items.page_finished(connection, batch, wanted, query.cursor, query.limit, keys=keys)
 
 
-async def _with_parts(state: State, batch: Batch, found: list[Item], parts: Parts) -> list[orjson.Fragment]:
+async def _with_parts(
+    state: State, batch: Batch, found: list[Item], parts: Parts, view: _View
+) -> list[orjson.Fragment]:
     """The first items of a page with their parts: as many as an answer holds, and at least one."""
-    writer = _Writer(batch.id, state, parts)
+    writer = _Writer(state, parts, view)
     async with aclosing(runs(state, batch, _only(found))) as each:
         async for run in each:
             if not await asyncio.to_thread(writer.write, run):
@@ -112,11 +141,10 @@ async def _only(page: list[Item]) -> AsyncGenerator[list[Item]]:
 class _Writer:
     """Items as JSON, up to `max_inline_bytes` of it. CPU work, for a thread."""
 
-    def __init__(self, batch: int, state: State, parts: Parts) -> None:
+    def __init__(self, state: State, parts: Parts, view: _View) -> None:
         self.written: list[orjson.Fragment] = []
-        self._batch = batch
         self._parts = parts
-        self._retrieve_id = partial(ids.retrieve_id, state.secret)
+        self._view = view
         self._limit = self._left = state.settings.max_inline_bytes
 
     def write(self, run: Run) -> bool:
@@ -130,7 +158,7 @@ class _Writer:
         return True
 
     def _item(self, item: Item, data: memoryview | None) -> bytes:
-        view = views.item_view(self._batch, item, None, self._retrieve_id)
+        view = self._view.of(item)
         if item.state is not ItemState.COMPLETED:
             return orjson.dumps(view)
         nothing: dict[str, Any] = {_KEYS[name]: None for name in self._parts.formats if name != "links"}

@@ -4,10 +4,12 @@ import re
 
 from thresher.api.olostep.views import counts_view
 from thresher.domain.problem import Problem, ProblemCode
-from thresher.storage import batches
+from thresher.domain.states import BatchState
+from thresher.storage import batches, lineage
 from thresher.storage.accounts import Account
 from thresher.storage.batches import Batch
 from thresher.storage.database import Connection
+from thresher.storage.lineage import Family
 
 _BATCH_ID = re.compile(r"batch_[a-z0-9]{1,40}")
 
@@ -28,13 +30,22 @@ async def find_even_purged(connection: Connection, caller: Account, public_id: s
     return batch
 
 
-def refuse_purged(batch: Batch) -> None:
+async def find_family(connection: Connection, batch: Batch) -> Family:
+    """The line of retries that a batch is of. Raises Problem: batch_not_done; batch_purged for the first batch of it."""
+    family = await lineage.family(connection, batch)
+    refuse_purged(family.first, "The batch that this line of retries began with")
+    if family.first.state is not BatchState.DONE:
+        raise Problem(ProblemCode.BATCH_NOT_DONE, "A batch has retries to be merged with when it is done.")
+    return family
+
+
+def refuse_purged(batch: Batch, which: str = "This batch") -> None:
     """Raises Problem(batch_purged), the tombstone, if the batch is no more."""
     if batch.purged_at is None:
         return
     raise Problem(
         ProblemCode.BATCH_PURGED,
-        f"This batch and its results were deleted on {batch.purged_at:%Y-%m-%d}.",
+        f"{which} and its results were deleted on {batch.purged_at:%Y-%m-%d}.",
         members={
             "counts": counts_view(batch),
             "outcome": batch.outcome,

@@ -8,6 +8,7 @@ import orjson
 from starlette.datastructures import QueryParams
 
 from thresher.domain import source
+from thresher.domain.failure import FailureCode
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import ItemState
 from thresher.settings import Settings
@@ -34,29 +35,38 @@ FORMATS = ("html", "markdown", "text", "json")
 EXPORTED = ("markdown", "links", "html", "text", "json")  # what a line of an export can carry, in its order
 EXPORT_FORMS = ("jsonl",)
 ORDERS = ("finished", "submitted")
+LINEAGES = ("own", "merged")
 # Known to clients, never made here: taken, and answered with nothing.
 _OTHER_FORMATS = ("screenshot", "raw_pdf", "links", "links_on_page", "page_metadata", "parsed_content", "llm_extract")
 
 
 @dataclass(frozen=True, slots=True)
 class ItemsQuery:
-    """Which page of a batch's items, with which contents. `status` None is all finished ones, `cursor` 0 the start."""
+    """Which page of a batch's items, with which contents. `status` None is all finished ones, `cursor` 0 the start.
+
+    `merged`: of the batch together with its retries.
+    """
 
     status: str | None
     cursor: int
     limit: int
     formats: frozenset[str]
+    merged: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ExportQuery:
-    """What to export: `states` None for all finished ones, `cursor` 0 for the start, `limit` None for no end."""
+    """What to export: `states` None for all finished ones, `cursor` 0 for the start, `limit` None for no end.
+
+    `merged`: of the batch together with its retries, and then in submit order whatever `submitted` says.
+    """
 
     states: frozenset[ItemState] | None
     formats: frozenset[str]
     submitted: bool
     cursor: int
     limit: int | None
+    merged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,7 @@ def read_items_query(query: QueryParams, settings: Settings) -> ItemsQuery:
     cursor = _integer(query, "cursor", 0, least=0)
     limit = _integer(query, "limit", settings.default_page, least=1)
     formats = frozenset(_listed(query, "formats", FORMATS, _OTHER_FORMATS)).intersection(FORMATS)
-    return ItemsQuery(status, min(cursor, MOST), min(limit, settings.max_page), formats)
+    return ItemsQuery(status, min(cursor, MOST), min(limit, settings.max_page), formats, _merged(query))
 
 
 def read_export_query(query: QueryParams) -> ExportQuery:
@@ -90,6 +100,7 @@ def read_export_query(query: QueryParams) -> ExportQuery:
         _one_of(query, "order", ORDERS) == "submitted",
         min(_integer(query, "cursor", 0, least=0), MOST),
         _integer(query, "limit", 0, least=1) or None,
+        _merged(query),
     )
 
 
@@ -155,6 +166,15 @@ def read_retrieve_id(query: QueryParams) -> str:
     if not text:
         raise _refused("retrieve_id", "retrieve_id is required")
     return text
+
+
+def read_codes(query: QueryParams) -> frozenset[FailureCode]:
+    """Some failure codes, none when the caller does not say. Raises Problem(validation_error)."""
+    return frozenset(map(FailureCode, _listed(query, "codes", [*FailureCode])))
+
+
+def _merged(query: QueryParams) -> bool:
+    return _one_of(query, "lineage", LINEAGES) == "merged"
 
 
 def _listed(query: QueryParams, field: str, known: Sequence[str], others: Container[str] = ()) -> list[str]:

@@ -18,6 +18,7 @@ from thresher.domain import country, metadata, parsers, source
 from thresher.domain import webhook as webhooks
 from thresher.domain.address import AllowList
 from thresher.domain.choices import OnBlocked, RobotsMode
+from thresher.domain.failure import FailureCode
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.url import InvalidUrl
 from thresher.settings import Settings
@@ -31,6 +32,8 @@ MAX_OPTION_BYTES = 64 * 1024
 # Arrays and objects in a body, by the item that one may have: no client sends so many, and 20 million empty ones, which
 # fit into 60 MB, keep Python's garbage collector and with it the whole process busy for 20 seconds.
 MAX_NESTED_PER_ITEM = 100
+
+_FAILURE_CODES = frozenset(FailureCode)
 
 NO_PARSER = "No parser with this name and/or version found"  # the text by which SDKs know this refusal
 
@@ -46,6 +49,14 @@ class CreateBatch:
     lifetime: float
     open: bool
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryBatch:
+    """A valid retry request: items of these codes, of none for all without a result; and what changes in the metadata."""
+
+    codes: frozenset[FailureCode]
+    metadata: Any
 
 
 def read_create(body: bytes, settings: Settings) -> CreateBatch:
@@ -101,6 +112,35 @@ def read_recover(body: bytes, settings: Settings) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST:
             faults.add(("since",), f"must be a number of seconds since the epoch, from 0 to {LATEST}")
     return float(value)  # type: ignore[arg-type]  # a fault was raised
+
+
+def read_retry(body: bytes, settings: Settings) -> RetryBatch:
+    """Parse and check what is to be retried of a batch; the body may be empty. Raises Problem(validation_error)."""
+    if not body.strip():
+        return RetryBatch(frozenset(), {})
+    _not_too_many_values(body, settings)
+    request = read_object(body)
+    with Faults() as faults:
+        codes = _codes(request.get("codes"), faults)
+        changes = request.get("metadata") or {}
+        try:
+            metadata.merged({}, changes, "metadata")
+        except Problem as problem:
+            faults.add_problem(("metadata",), problem)
+    return RetryBatch(codes, changes)
+
+
+def _codes(value: Any, faults: Faults) -> frozenset[FailureCode]:
+    if value is None:
+        return frozenset()
+    if not isinstance(value, list):
+        faults.add(("codes",), f"must be an array of failure codes, not {kind_of(value)}")
+        return frozenset()
+    for index, code in enumerate(value):
+        if not isinstance(code, str) or code not in _FAILURE_CODES:
+            shown = repr(code[:40]) if isinstance(code, str) else kind_of(code)
+            faults.add(("codes", index), f"{shown} is no failure code; there are {', '.join(FailureCode)}")
+    return frozenset(code for code in FailureCode if code in value)
 
 
 def _open(request: dict[str, Any], faults: Faults) -> bool:

@@ -15,6 +15,7 @@ from thresher.storage import batches, items
 from thresher.storage.accounts import Account
 from thresher.storage.batches import Batch
 from thresher.storage.blobs import BlobMissing
+from thresher.storage.database import Connection
 from thresher.storage.items import Item
 
 LARGE = 2**20  # bytes, of a result as it is stored or of a part of it as it is read
@@ -42,23 +43,29 @@ class Result:
 
 async def find(state: State, caller: Account | None, retrieve_id: str) -> Result:
     """Raises Problem: content_not_found for an id that is unknown, foreign or unfinished; batch_purged."""
-    place = ids.parse_retrieve_id(state.secret, retrieve_id)
-    if place is None:
-        raise not_found()
     async with state.snapshot() as connection:
-        if caller is None:
-            batch = await batches.get_signed(connection, place[0])
-        else:
-            batch = await batches.get_by_key(connection, caller.id, place[0])
-        if batch is None:
-            raise not_found()
-        refuse_purged(batch)
-        item = await items.get(connection, batch, place[1])
-    if item is None:
-        raise not_found()
+        batch, item = await locate(connection, state.secret, caller, retrieve_id)
     if item.state is ItemState.PENDING:
         raise not_found("This item is not finished yet; its content can be retrieved when it is.")
     return Result(retrieve_id, caller, batch, item)
+
+
+async def locate(connection: Connection, secret: bytes, caller: Account | None, retrieve_id: str) -> tuple[Batch, Item]:
+    """The item of an id, finished or not, and its batch. Raises Problem: content_not_found, batch_purged."""
+    place = ids.parse_retrieve_id(secret, retrieve_id)
+    if place is None:
+        raise not_found()
+    if caller is None:
+        batch = await batches.get_signed(connection, place[0])
+    else:
+        batch = await batches.get_by_key(connection, caller.id, place[0])
+    if batch is None:
+        raise not_found()
+    refuse_purged(batch)
+    item = await items.get(connection, batch, place[1])
+    if item is None:
+        raise not_found()
+    return batch, item
 
 
 @asynccontextmanager

@@ -26,6 +26,8 @@ _COUNTRY_APPLIED = Field(
     description="Whether there were such proxies. If not, the page was asked for the usual way, but in the languages of the country.",
 )
 
+_OF_BATCH = Field(None, description="With `lineage=merged`: the batch that this result is of.")
+
 
 class Schema(BaseModel):
     model_config = ConfigDict(extra="allow")
@@ -48,7 +50,7 @@ class Batch(Schema):
     created: int = Field(description="Seconds since the epoch.")
     total_urls: int
     completed_urls: int = Field(description="Items that have a result.")
-    number_retried: int
+    number_retried: int = Field(description="0, or of a retry one more than of the batch that it retries.")
     parser: str
     batch_parser: str
     start_date: str
@@ -70,6 +72,7 @@ class Batch(Schema):
     on_blocked: Maybe[Literal["fail", "keep"]] = Field(None, description="As chosen at the creation; absent: fail.")
     webhook: Maybe[str] = None
     webhook_events: Maybe[list[Subject]] = Field(None, description="As chosen at the creation.")
+    retry_of: Maybe[str] = Field(None, description="Of a retry: the batch whose items it takes up.")
     finished_at: Maybe[int] = None
 
 
@@ -102,8 +105,9 @@ class Item(Schema):
     custom_id: str
     url: str
     status: Literal["pending", "processing", "completed", "failed", "skipped", "cancelled"]
-    id: Maybe[str] = None
-    retrieve_id: Maybe[str] = Field(None, description="For /v1/retrieve; absent while the item is unsettled.")
+    id: str = Field(description="For /v1/items/{id}/explain.")
+    retrieve_id: Maybe[str] = Field(None, description="The same, for /v1/retrieve; absent while the item is unsettled.")
+    batch_id: Maybe[str] = _OF_BATCH
     metadata: Maybe[Metadata] = None
     http_status: Maybe[int] = None
     error: Maybe[ItemError] = None
@@ -166,6 +170,41 @@ class Content(Schema):
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
 
 
+class Waiting(Schema):
+    what: Literal["start", "stop", "upkeep", "worker", "host", "retry", "bucket", "queue"]
+    until: str | None = Field(description="UTC; null if it is not known.")
+    text: str
+
+
+class Step(Schema):
+    at: str = Field(description="When it began, UTC.")
+    ms: float | None = Field(description="How long it took; null for a moment.")
+    what: str
+    text: str
+    attempt: Maybe[int] = Field(None, description="From 1; absent in what is of no attempt.")
+
+
+class Explanation(Schema):
+    id: str
+    object: Literal["explanation"]
+    retrieve_id: str
+    batch_id: str
+    custom_id: str
+    url: str
+    status: Literal["pending", "processing", "completed", "failed", "skipped", "cancelled"]
+    waiting_for: Waiting | None = Field(description="Of an item without an end.")
+    http_status: int | None
+    final_url: str | None = Field(description="After redirects.")
+    code: str | None = Field(description="Why there is no result.")
+    message: str | None
+    retryable: bool | None
+    remedy: str | None = Field(description="What can be done about it, in a sentence for this item.")
+    verdict: Verdict | None
+    attempts: int = Field(description="How often it was tried, redirects to other hosts not counted.")
+    finished_at: str | None
+    timeline: list[Step] = Field(description="The oldest first.")
+
+
 class ExportLine(Schema):
     """One finished item. Contents that were not asked for are absent; those that there are not are null."""
 
@@ -188,6 +227,7 @@ class ExportLine(Schema):
     metadata: Maybe[Metadata] = None
     country: Maybe[str] = _COUNTRY
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
+    batch_id: Maybe[str] = _OF_BATCH
 
 
 class Error(Schema):

@@ -19,9 +19,9 @@ NO_PARSER = "none"  # the SDK requires a string
 RetrieveId = Callable[[int, int], str]  # (batch key, position) to the public id
 
 
-def status_of(batch: Batch) -> str:
+def status_of(*, done: bool) -> str:
     """Only ever one of two words: clients refuse every other. What really happened is the outcome."""
-    return "completed" if batch.state is BatchState.DONE else "in_progress"
+    return "completed" if done else "in_progress"
 
 
 def batch_view(batch: Batch, usd_per_credit: float) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def batch_view(batch: Batch, usd_per_credit: float) -> dict[str, Any]:
     view: dict[str, Any] = {
         "id": batch.public_id,
         "object": "batch",
-        "status": status_of(batch),
+        "status": status_of(done=done),
         "created": int(batch.created_at.timestamp()),
         "total_urls": batch.total,
         "completed_urls": batch.completed,
@@ -49,6 +49,8 @@ def batch_view(batch: Batch, usd_per_credit: float) -> dict[str, Any]:
         "counts": counts_view(batch),
         **_speed_view(batch),
     }
+    if batch.retry_of:
+        view["retry_of"] = batch.retry_of
     if country := batch.options.get("country"):
         view["country"] = view["batch_country"] = country
     for name in ("robots", "on_blocked", "webhook_events"):
@@ -97,13 +99,15 @@ def deleted_view(batch: Batch) -> dict[str, Any]:
     }
 
 
-def items_view(batch: Batch, items: Sequence[Any], count: int, cursor: int | None, name: str) -> dict[str, Any]:
+def items_view(
+    batch: Batch, status: str, items: Sequence[Any], count: int, cursor: int | None, name: str
+) -> dict[str, Any]:
     """A page of items. `name` is the reply's `object`; `cursor` is absent on the last page, for some clients loop on null."""
     view: dict[str, Any] = {
         "id": batch.public_id,
         "batch_id": batch.public_id,
         "object": name,
-        "status": status_of(batch),
+        "status": status,
         "items": items,
         "items_count": count,
     }
@@ -112,11 +116,11 @@ def items_view(batch: Batch, items: Sequence[Any], count: int, cursor: int | Non
     return view
 
 
-def item_view(batch: int, item: Item, unsettled: str | None, retrieve_id: RetrieveId) -> dict[str, Any]:
+def item_view(item: Item, unsettled: str | None, retrieve_id: RetrieveId) -> dict[str, Any]:
     """An item of a page. `unsettled` is the state of one that has no end yet; only the others have a retrieve_id."""
-    view: dict[str, Any] = {"custom_id": item.custom_id, "url": item.ref}
+    view: dict[str, Any] = {"custom_id": item.custom_id, "url": item.ref, "id": retrieve_id(item.batch, item.ord)}
     if unsettled is None:
-        view["id"] = view["retrieve_id"] = retrieve_id(batch, item.ord)
+        view["retrieve_id"] = view["id"]
         view["status"] = item.state.name.lower()
     else:
         view["status"] = unsettled

@@ -14,6 +14,7 @@ from thresher.cli.client.words import DEFAULT_FORMATS, MORE_FORMATS, STATUSES
 from thresher.cli.errors import ExitCode, expected_errors, fail, load_settings
 from thresher.cli.options import DataDirectory, Json
 from thresher.domain.choices import OnBlocked, RobotsMode
+from thresher.domain.failure import FailureCode
 from thresher.settings import Settings
 
 commands = typer.Typer()
@@ -137,6 +138,50 @@ def results(
     options = [*jobs.result_options(output, more, data_dir), *(["--status", ",".join(some)] if some else [])]
     wanted = jobs.Wanted(output, more, some, wait=not no_wait, stream=stream)
     run(lambda settings: jobs.results(settings, batch_id, wanted, jobs.Course(options), as_json=as_json), data_dir)
+
+
+@commands.command(epilog="Example: thresher retry batch_abc --code timeout,http_5xx -o again.jsonl")
+def retry(
+    batch_id: BatchId,
+    codes: Annotated[
+        list[str] | None,
+        typer.Option("--code", metavar="CODE", help="Only items that failed with it. With commas, or repeated."),
+    ] = None,
+    output: Out = None,
+    formats: Formats = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the retry, print its id, and end.")] = False,
+    stream: Stream = False,
+    data_dir: DataDirectory = None,
+    as_json: Json = False,
+) -> None:
+    """Retry what a batch has left without a result, as a new batch, and write its results.
+
+    Those are all items that failed, were cancelled or were skipped, unless --code narrows them.
+    """
+    from thresher.cli.client import jobs
+
+    check_id(batch_id)
+    more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
+    some = _words(codes, [*FailureCode], "--code")
+    wanted = jobs.Wanted(output, more, wait=not no_wait, stream=stream)
+    course = jobs.Course(jobs.result_options(output, more, data_dir))
+    run(lambda settings: jobs.retry(settings, batch_id, some, wanted, course, as_json=as_json), data_dir)
+
+
+@commands.command(epilog="Example: thresher explain ret_abc")
+def explain(
+    item_id: Annotated[
+        str, typer.Argument(metavar="RETRIEVE_ID", help="The item's id: ret_..., as a line of results has it.")
+    ],
+    data_dir: DataDirectory = None,
+    as_json: Json = False,
+) -> None:
+    """Say what became of an item, step by step: every attempt, every wait, and what can be done."""
+    from thresher.cli.client import jobs
+
+    if re.fullmatch(r"ret_\w+", item_id, re.ASCII) is None:
+        fail(f"there is no item {item_id!r}: an id looks like ret_4kt9xw2m..., see its line.", ExitCode.NOT_FOUND)
+    run(lambda settings: jobs.explain(settings, item_id, as_json=as_json), data_dir)
 
 
 @commands.command(epilog="Example: thresher status batch_abc --watch")

@@ -1,19 +1,36 @@
 """The batch commands, each from its options to its exit code."""
 
+import secrets
+from collections.abc import Sequence
+
 from thresher.cli.client import show
 from thresher.cli.client.collect import Wanted, collect, exit_code
 from thresher.cli.client.course import Course, result_options
 from thresher.cli.client.follow import until_done
 from thresher.cli.client.inputs import check
-from thresher.cli.client.output import opened
-from thresher.cli.client.progress import display
+from thresher.cli.client.output import Output, opened
+from thresher.cli.client.progress import Display, display
+from thresher.cli.client.remote import Remote
 from thresher.cli.client.session import connected
 from thresher.cli.client.submit import Input, submit
 from thresher.cli.errors import ExitCode
 from thresher.cli.terminal import put
 from thresher.settings import Settings
 
-__all__ = ["Course", "Input", "Wanted", "batch", "cancel", "parsers", "recent", "result_options", "results", "status"]
+__all__ = [
+    "Course",
+    "Input",
+    "Wanted",
+    "batch",
+    "cancel",
+    "explain",
+    "parsers",
+    "recent",
+    "result_options",
+    "results",
+    "retry",
+    "status",
+]
 
 
 async def batch(settings: Settings, given: Input, wanted: Wanted, course: Course, *, as_json: bool) -> ExitCode:
@@ -23,13 +40,20 @@ async def batch(settings: Settings, given: Input, wanted: Wanted, course: Course
         async with connected(settings, shown) as remote:
             with course.explained(shown):
                 await submit(remote, given, course, shown)
-                batch_id = str(course.batch_id)
-                if wanted.wait:
-                    return await collect(remote, batch_id, wanted, output, shown)
-                shown.tell(f"Its results, when a server runs: {course.onward}")
-                shown.clear()
-                show.json(await remote.batch(batch_id)) if as_json else put(batch_id)
-                return ExitCode.OK
+                return await _results_or_id(remote, wanted, course, output, shown, as_json=as_json)
+
+
+async def _results_or_id(
+    remote: Remote, wanted: Wanted, course: Course, output: Output, shown: Display, *, as_json: bool
+) -> ExitCode:
+    """Of a batch that was just started the results, or if nobody waits its id."""
+    batch_id = str(course.batch_id)
+    if wanted.wait:
+        return await collect(remote, batch_id, wanted, output, shown)
+    shown.tell(f"Its results, when a server runs: {course.onward}")
+    shown.clear()
+    show.json(await remote.batch(batch_id)) if as_json else put(batch_id)
+    return ExitCode.OK
 
 
 async def results(settings: Settings, batch_id: str, wanted: Wanted, course: Course, *, as_json: bool) -> ExitCode:
@@ -40,6 +64,30 @@ async def results(settings: Settings, batch_id: str, wanted: Wanted, course: Cou
             course.batch_id, course.started = batch_id, True
             with course.explained(shown):
                 return await collect(remote, batch_id, wanted, output, shown)
+
+
+async def retry(
+    settings: Settings, batch_id: str, codes: Sequence[str], wanted: Wanted, course: Course, *, as_json: bool
+) -> ExitCode:
+    """Retry what a batch has left without a result; wait for the new batch and write its results, or print its id."""
+    with display(as_json=as_json) as shown, opened(wanted.path if wanted.wait else None) as output:
+        async with connected(settings, shown) as remote:
+            with course.explained(shown):
+                body = {"codes": list(codes)}
+                path = f"/v1/batches/{batch_id}/retry"
+                view = await remote.call("POST", path, data=body, key=secrets.token_hex(16))
+                course.batch_id, course.started = view["id"], True
+                shown.tell(f"{view['id']}: {view['total_urls']:,} items of {batch_id} again")
+                return await _results_or_id(remote, wanted, course, output, shown, as_json=as_json)
+
+
+async def explain(settings: Settings, item_id: str, *, as_json: bool) -> ExitCode:
+    """Print what became of an item."""
+    with display(as_json=as_json) as shown:
+        async with connected(settings, shown) as remote:
+            told = await remote.call("GET", f"/v1/items/{item_id}/explain")
+    show.json(told) if as_json else show.explanation(told)
+    return ExitCode.OK
 
 
 async def status(settings: Settings, batch_id: str, *, watch: bool, as_json: bool) -> ExitCode:

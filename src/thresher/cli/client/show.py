@@ -45,6 +45,29 @@ def parsers(views: Sequence[Json]) -> None:
     table.write(rows, ("parser", "credits", "what it reads", "also"))
 
 
+def explanation(told: Json) -> None:
+    """What became of an item: its state, its steps with the seconds since the first one, what can be done."""
+    state = ", ".join(filter(None, (told["status"], told["code"])))
+    put(f"{told['id']} ({harmless(told['custom_id'])}): {state}")
+    put(f"  {harmless(told['url'])}")
+    steps = told["timeline"]
+    begun = datetime.fromisoformat(steps[0]["at"])
+    put(f"  of {told['batch_id']}, from {begun.astimezone():%Y-%m-%d %H:%M:%S} on:")
+    for step in steps:
+        since = (datetime.fromisoformat(step["at"]) - begun).total_seconds()
+        took = "" if step["ms"] is None else _took(step["ms"])
+        number = f"#{step['attempt']}" if "attempt" in step else ""
+        put(f"  {since:10.3f} s {took:>10} {number:>4} {step['what']:<10} {harmless(step['text'])}")
+    if told["waiting_for"]:
+        put(f"  Now: {harmless(told['waiting_for']['text'])}")
+    if told["remedy"]:
+        put(f"  What to do: {harmless(told['remedy'])}")
+
+
+def _took(ms: float) -> str:
+    return f"{ms / 1000:.1f} s" if ms >= 1000 else f"{ms:.1f} ms"
+
+
 def _row(view: Json) -> tuple[str, ...]:
     counts = view["counts"]
     numbers = (finished(counts), counts["total"], unsuccessful(counts))

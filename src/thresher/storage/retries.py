@@ -1,0 +1,99 @@
+"""A batch again, but only what of it has no result: made by the database, in one transaction, however large it is."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from thresher.domain import ids
+from thresher.domain.failure import FailureCode
+from thresher.storage import items, ledger, shards
+from thresher.storage.batches import BY_ID, Batch
+from thresher.storage.database import Connection
+
+# What $2 does not name is as in the original. It has as long as the original had once it was started, and $5 at most.
+_INSERT = """
+INSERT INTO batch (public_id, account_id, face, retry_of, root, generation, options, metadata, webhook, source, price, deadline_at)
+SELECT $2, b.account_id, b.face, b.id, $3, b.generation + 1, b.options, coalesce($4, b.metadata), b.webhook, b.source, b.price,
+       now() + least(b.deadline_at - coalesce(p.started_at, b.created_at), $5 * interval '1 second')
+FROM batch b JOIN batch_progress p ON p.batch_id = b.id WHERE b.id = $1
+RETURNING id
+"""
+
+_INSERT_PROGRESS = """
+INSERT INTO batch_progress (batch_id, account_id, state, total, started_at)
+SELECT id, account_id, 'running', 0, now() FROM batch WHERE id = $1
+"""
+
+# The items of $1 without a result, of a few codes $2 or of all if that is null; $3 is the code of those that nothing had
+# settled when the batch was stopped, whether it is written already or not. None of a purged batch: its rows are going, and
+# this statement sees all of them or the mark.
+_WANTED = """
+FROM item i JOIN batch_progress p ON p.batch_id = i.batch_id
+WHERE i.batch_id = $1 AND i.state <> 1 AND p.state = 'done' AND p.purged_at IS NULL
+  AND ($2::text[] IS NULL OR CASE i.state WHEN 0 THEN $3 ELSE i.failure END = ANY ($2))
+"""
+
+_COUNT = f"SELECT count(*) {_WANTED}"
+
+# To the batch $4, in their order, each with its place in the batch $5 that the line began with.
+_TAKE = f"""
+WITH taken AS (
+    INSERT INTO item (batch_id, ord, ref, bucket, custom_id, metadata, origin_batch, origin_ord)
+    SELECT $4, row_number() OVER (ORDER BY i.ord) - 1, i.ref, i.bucket, i.custom_id, i.metadata, $5, coalesce(i.origin_ord, i.ord)
+    {_WANTED}
+    RETURNING 1
+)
+SELECT count(*) FROM taken
+"""
+
+_COUNTED = "UPDATE batch_progress SET total = $2 WHERE batch_id = $1"
+
+_RESERVE = """
+INSERT INTO ledger (account_id, batch_id, kind, amount)
+SELECT account_id, id, 'reserve', price * $2::bigint FROM batch WHERE id = $1
+"""
+
+_PRICE = "SELECT price FROM batch WHERE id = $1"
+
+
+PATIENCE = 600.0  # seconds for the copy of the items: a million of them take half a minute, and more on a busy machine
+
+
+class NothingToRetry(Exception):
+    """Every item of the batch has a result, or none has failed with one of the codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What to retry of a batch: items that failed with one of `codes`, None for all without a result.
+
+    `metadata` of the new batch, None for the same. `lifetime` is the most that it gets, in seconds.
+    """
+
+    codes: Collection[FailureCode] | None
+    metadata: dict[str, str] | None
+    lifetime: float
+    shard_size: int
+
+
+async def retry(connection: Connection, batch: Batch, again: Again) -> Batch:
+    """A new batch of what a batch that is done has left without a result; it runs when this returns.
+
+    Raises NothingToRetry, also if the batch was purged since it was read; Problem(credits_exhausted).
+    """
+    codes = None if again.codes is None else list(again.codes)
+    wanted: list[Any] = [batch.id, codes, items.left_as(batch)[1]]
+    root = batch.root or batch.id
+    async with connection.transaction():
+        if await ledger.hold(connection, batch.account_id):
+            needed = await connection.fetchval(_COUNT, *wanted) * await connection.fetchval(_PRICE, batch.id)
+            await ledger.afford(connection, batch.account_id, needed)
+        key: int = await connection.fetchval(_INSERT, batch.id, ids.batch_id(), root, again.metadata, again.lifetime)
+        await connection.execute(_INSERT_PROGRESS, key)
+        count = await connection.fetchval(_TAKE, *wanted, key, root, timeout=PATIENCE)
+        if not count:
+            raise NothingToRetry
+        await connection.execute(_COUNTED, key, count)
+        await connection.execute(_RESERVE, key, count)
+        await shards.create(connection, key, batch.account_id, again.shard_size)
+        return Batch.of((await connection.fetch(BY_ID, batch.account_id, key))[0])
