@@ -6,6 +6,7 @@ STAMP := $(VENV)/.complete
 # The peers of the benchmark have an environment of their own: none of it is ours to depend on.
 PEERS := .venv-bench
 PEERS_STAMP := $(PEERS)/.complete
+# Files in their order, which has the long ones first and ends with many short ones: so no process is left with a long one.
 # One test process more than there are cores, for they wait a third of their time; beyond four, PostgreSQL is what they wait for.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(4, len(os.sched_getaffinity(0)) + 1))')
 URLS ?= 2000
@@ -42,7 +43,7 @@ run: setup ## Start Thresher: thresher serve
 	$(BIN)/thresher serve
 
 test: setup ## Run all tests
-	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## Check style, types and the floors
 	$(BIN)/ruff check .

@@ -114,8 +114,11 @@ class Server:
         self.all_closed.clear()
         try:
             await self._converse(reader, writer, self.connections)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client is gone, or the test is over
+            writer.close()
+            async with asyncio.timeout(5):  # for what was written and is not sent yet
+                await writer.wait_closed()
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client is gone, or takes nothing more, or the test is over
         finally:
             writer.transport.abort()
             # A reset by the client, of which nobody else would take note; and the test may be over.

@@ -32,7 +32,7 @@ def alive(pid: int) -> bool:
     """Whether a process runs: a zombie, which only waits for its parent, does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before the file was opened, or before it was read
         return False
     return state not in "ZX"
 

@@ -69,7 +69,7 @@ class Server:
         for pid in processes_with(str(self.data_dir)):  # the whole path: `data` alone is in many
             try:
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            except FileNotFoundError:  # ended meanwhile
+            except (FileNotFoundError, ProcessLookupError):  # ended meanwhile
                 continue
             if len(words) > 1 and name.encode() in (words[-2], words[0].rpartition(b"/")[2]):
                 found.append(pid)
