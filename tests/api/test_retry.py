@@ -51,6 +51,7 @@ async def test_a_retry_takes_what_has_no_result_with_everything_that_the_batch_a
 ) -> None:
     items = [{"url": url, "custom_id": f"c{n}", "metadata": {"n": n}} for n, url in enumerate(URLS)]
     fields = {"country": "CH", "robots": "ignore", "webhook": "https://hooks.example/x", "source": "nightly"}
+    fields |= {"webhook_events": ["batch.completed", "item.failed"]}
     body = {"items": items, "metadata": {"a": "1", "b": "2"}, "timeout": 600, "links_on_page": {}, **fields}
     first = (await api.client.post("/v1/batches", json=body)).json()
     assert (await refused(api, first))[:2] == (409, "batch_not_done")
@@ -64,6 +65,8 @@ async def test_a_retry_takes_what_has_no_result_with_everything_that_the_batch_a
     one, other = [
         dict(await pool.fetchrow("SELECT * FROM batch WHERE public_id = $1", batch["id"])) for batch in (first, again)
     ]
+    fed = await pool.fetchval("SELECT count(*) FROM item_feed WHERE batch_id = ANY ($1)", [one["id"], other["id"]])
+    assert fed == 2  # so that the webhook is told of the retry's items, too
     # Whoever gives a batch or an item another column says here, or in the copy, what becomes of it in a retry.
     changed = {"id", "public_id", "retry_of", "root", "generation", "metadata", "created_at", "deadline_at"}
     assert {name for name in one if one[name] != other[name]} == changed

@@ -6,7 +6,7 @@ from typing import Any
 
 from thresher.domain import ids
 from thresher.domain.failure import FailureCode
-from thresher.storage import items, ledger, shards
+from thresher.storage import feeds, items, ledger, shards
 from thresher.storage.batches import BY_ID, Batch
 from thresher.storage.database import Connection
 
@@ -95,5 +95,7 @@ async def retry(connection: Connection, batch: Batch, again: Again) -> Batch:
             raise NothingToRetry
         await connection.execute(_COUNTED, key, count)
         await connection.execute(_RESERVE, key, count)
+        if batch.webhook and feeds.wanted(batch.options):
+            await feeds.begin(connection, key)
         await shards.create(connection, key, batch.account_id, again.shard_size)
         return Batch.of((await connection.fetch(BY_ID, batch.account_id, key))[0])
