@@ -11,11 +11,11 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.storage import kit, laws
 from tests.storage.kit import LIMITS, Job
+from tests.support.lives import DEEP, live
 from tests.support.postgres import execute, fresh
 
 from thresher.domain.problem import Problem
@@ -30,7 +30,6 @@ from thresher.storage.shards import Claim, LeaseLost, Rest
 
 T = TypeVar("T")
 
-DEEP = os.environ.get("THRESHER_TEST_PROFILE") == "deep"
 EXAMPLES, STEPS = (int(os.environ.get("THRESHER_TEST_EXAMPLES", "400")), 80) if DEEP else (40, 40)
 
 BUCKETS = st.lists(st.integers(0, 3), min_size=1, max_size=9)
@@ -369,19 +368,7 @@ _MOVES = {"batch_progress": _table(BATCH_MOVES), "item": _table(ITEM_MOVES), "sh
 
 @pytest.mark.timeout(3600 if DEEP else 120)
 def test_the_laws_hold_in_random_lives_and_every_batch_ends(lives: type[Lives]) -> None:
-    run_state_machine_as_test(
-        lives,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            derandomize=not DEEP,
-            phases=[Phase.generate, Phase.shrink] if DEEP else [Phase.generate],
-            report_multiple_bugs=False,
-            database=None,
-        ),
-    )
+    live(lives, EXAMPLES, STEPS)
     moves = lives.runner.run(lives.connection.fetch("SELECT * FROM move"))
     assert {row["machine"] for row in moves} == set(_MOVES)
     for row in moves:

@@ -5,16 +5,15 @@ more lives.
 """
 
 import asyncio
-import os
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from tests.storage import kit
+from tests.support.lives import DEEP, live
 from tests.support.postgres import fresh
 
 from thresher.domain.failure import FailureCode
@@ -27,7 +26,6 @@ from thresher.storage.shards import Rest
 
 T = TypeVar("T")
 
-DEEP = os.environ.get("THRESHER_TEST_PROFILE") == "deep"
 EXAMPLES, STEPS = (100, 60) if DEEP else (8, 30)
 ITEMS, STRETCH = 12, 7
 
@@ -220,16 +218,5 @@ def lines(database_server: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_line_of_retries_is_each_item_once_with_its_best_result_at_any_moment(lines: type[Line]) -> None:
-    run_state_machine_as_test(
-        lines,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            derandomize=not DEEP,
-            phases=[Phase.generate, Phase.shrink] if DEEP else [Phase.generate],
-            database=None,
-        ),
-    )
+    live(lines, EXAMPLES, STEPS)
     assert {"running", "unwritten", "purged", "generation 2"} <= lines.met

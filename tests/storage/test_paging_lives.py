@@ -5,16 +5,15 @@ of the rest. `THRESHER_TEST_PROFILE=deep` runs many more lives.
 """
 
 import asyncio
-import os
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from tests.storage import kit
+from tests.support.lives import DEEP, live
 from tests.support.postgres import fresh
 
 from thresher.domain.states import BatchState, ItemState, Outcome
@@ -26,7 +25,6 @@ from thresher.storage.shards import Claim, Rest
 
 T = TypeVar("T")
 
-DEEP = os.environ.get("THRESHER_TEST_PROFILE") == "deep"
 EXAMPLES, STEPS = (100, 60) if DEEP else (16, 25)
 ITEMS = 24
 
@@ -220,18 +218,7 @@ def lives(database_server: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> 
 def test_every_page_at_any_moment_is_what_was_finished_and_following_the_cursor_is_all_of_it_once(
     lives: type[Paging],
 ) -> None:
-    run_state_machine_as_test(
-        lives,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            derandomize=not DEEP,
-            phases=[Phase.generate, Phase.shrink] if DEEP else [Phase.generate],
-            database=None,
-        ),
-    )
+    live(lives, EXAMPLES, STEPS)
     assert {Outcome.CANCELLED, Outcome.EXPIRED, "unwritten"} <= lives.met
 
 

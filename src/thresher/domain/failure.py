@@ -6,6 +6,7 @@ Thresher itself tries again; `billed` whether the attempt is charged; `remedy` i
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class FailureCode(StrEnum):
@@ -229,6 +230,12 @@ class Failure:
     @property
     def kind(self) -> FailureKind:
         return FAILURES[self.code]
+
+
+def failure_view(code: FailureCode, detail: str | None = None) -> dict[str, Any]:
+    """A failure as clients see it, wherever they are told of it; without particulars it is told by its meaning."""
+    kind = FAILURES[code]
+    return {"code": code, "message": detail or kind.meaning, "retryable": kind.retryable, "remedy": kind.remedy}
 
 
 class ItemFailed(Exception):

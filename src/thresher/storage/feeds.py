@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from thresher.domain import ids
-from thresher.domain.failure import FAILURES, FailureCode
+from thresher.domain.failure import FailureCode, failure_view
 from thresher.domain.states import BatchState, ItemState
 from thresher.domain.webhook import EventType, Subject
 from thresher.storage.database import Connection
@@ -51,9 +51,10 @@ def wanted(options: dict[str, Any]) -> list[ItemState]:
     return [state for subject, state in STATES.items() if subject in subjects]
 
 
-async def begin(connection: Connection, batch: int) -> None:
-    """Have the items of a batch told of; in the transaction that makes it."""
-    await connection.execute(_BEGIN, batch)
+async def begin(connection: Connection, batch: int, webhook: str | None, options: dict[str, Any]) -> None:
+    """Have the items of a batch told of, if its webhook is to be; in the transaction that makes the batch."""
+    if webhook and wanted(options):
+        await connection.execute(_BEGIN, batch)
 
 
 async def feed(connection: Connection, retrieve_id: RetrieveId) -> bool:
@@ -99,12 +100,5 @@ def _view(batch: int, item: asyncpg.Record, retrieve_id: RetrieveId) -> dict[str
     if item["http"] is not None:
         view["http_status"] = item["http"]
     if item["failure"] is not None:
-        kind = FAILURES[FailureCode(item["failure"])]
-        message = item["detail"] or kind.meaning
-        view["error"] = {
-            "code": item["failure"],
-            "message": message,
-            "retryable": kind.retryable,
-            "remedy": kind.remedy,
-        }
+        view["error"] = failure_view(FailureCode(item["failure"]), item["detail"])
     return view

@@ -95,7 +95,6 @@ async def retry(connection: Connection, batch: Batch, again: Again) -> Batch:
             raise NothingToRetry
         await connection.execute(_COUNTED, key, count)
         await connection.execute(_RESERVE, key, count)
-        if batch.webhook and feeds.wanted(batch.options):
-            await feeds.begin(connection, key)
+        await feeds.begin(connection, key, batch.webhook, batch.options)
         await shards.create(connection, key, batch.account_id, again.shard_size)
         return Batch.of((await connection.fetch(BY_ID, batch.account_id, key))[0])

@@ -144,8 +144,7 @@ async def create(connection: Connection, new: NewBatch) -> Batch:
         await connection.execute(_INSERT_PROGRESS, key, new.account, state)
         await connection.execute(_RESERVE, new.account, key)
         await _add(connection, key, new.items, 0, new.price)
-        if new.webhook and feeds.wanted(new.options):
-            await feeds.begin(connection, key)
+        await feeds.begin(connection, key, new.webhook, new.options)
         if not new.open:
             await shards.create(connection, key, new.account, new.shard_size)
         return Batch.of((await connection.fetch(BY_ID, new.account, key))[0])

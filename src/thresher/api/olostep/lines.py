@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from thresher.api.olostep.parts import Parts
-from thresher.api.olostep.views import RetrieveId, country_view, error_view, failure_view, verdict_of
+from thresher.api.olostep.views import RetrieveId, country_view, error_view, verdict_of
 from thresher.convert.frame import FrameError
-from thresher.domain.failure import FailureCode
+from thresher.domain.failure import FailureCode, failure_view
 from thresher.domain.states import ItemState
 from thresher.storage.items import Item
 

@@ -21,7 +21,7 @@ from thresher.api.state import State, state_of
 from thresher.api.streaming import at_rest
 from thresher.convert.frame import FrameError
 from thresher.domain import ids
-from thresher.domain.failure import FailureCode
+from thresher.domain.failure import FailureCode, failure_view
 from thresher.domain.links import LinkOptions
 from thresher.domain.states import BatchState, ItemState
 from thresher.storage import items
@@ -165,7 +165,7 @@ class _Writer:
         try:
             found = self._parts.read(data)[1]
         except FrameError:
-            return orjson.dumps(view | nothing | {"error": views.failure_view(FailureCode.CONTENT_UNAVAILABLE)})
+            return orjson.dumps(view | nothing | {"error": failure_view(FailureCode.CONTENT_UNAVAILABLE)})
         text = orjson.dumps(view | {_KEYS[name]: value for name, value in found.items()})
         exceeded = len(text) > self._limit or "size_exceeded" in found
         return orjson.dumps(view | nothing | {"size_exceeded": True}) if exceeded else text

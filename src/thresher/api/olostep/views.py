@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from thresher.domain import credit
-from thresher.domain.failure import FAILURES, FailureCode
+from thresher.domain.failure import failure_view
 from thresher.domain.speed import STALE
 from thresher.domain.states import BatchState, ItemState
 from thresher.storage.batches import Batch
@@ -160,9 +160,3 @@ def error_view(item: Item) -> dict[str, Any] | None:
     if item.failure is None or item.state not in (ItemState.FAILED, ItemState.CANCELLED):
         return None
     return failure_view(item.failure, item.detail)
-
-
-def failure_view(code: FailureCode, detail: str | None = None) -> dict[str, Any]:
-    """A failure as clients see it; without particulars it is told by its meaning."""
-    kind = FAILURES[code]
-    return {"code": code, "message": detail or kind.meaning, "retryable": kind.retryable, "remedy": kind.remedy}
