@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from thresher.convert.convert import convert
-from thresher.convert.document import Source
+from thresher.convert.document import How, Source
 from thresher.convert.frame import encode
 from thresher.domain.failure import FailureCode
 from thresher.domain.states import ItemState
@@ -79,7 +79,7 @@ def page_frame(url: str, title: str) -> bytes:
 
 def frame_of(source: Source, parser: str | None = None) -> bytes:
     """The frame of what was fetched, made as the pipeline makes it."""
-    return encode(source, convert(source, max_decoded_bytes=2**26, parser=parser), {})
+    return encode(source, convert(source, max_decoded_bytes=2**26, how=How(parser)), {})
 
 
 async def settle_in_sql(connection: Connection, public_id: str) -> None:

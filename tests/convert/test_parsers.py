@@ -13,7 +13,7 @@ from tools import docs
 
 from thresher.convert import parsers
 from thresher.convert.convert import convert
-from thresher.convert.document import Source
+from thresher.convert.document import How, Source
 from thresher.convert.frame import Frame, encode
 from thresher.convert.laps import Laps
 from thresher.convert.parsers.images import candidates
@@ -324,7 +324,7 @@ DEEP = b"<title>Deep</title><p>Text<div itemscope>" + b"<div itemscope itemprop=
 
 def test_a_page_that_a_parser_cannot_read_is_its_own_failure_and_the_conversion_stands() -> None:
     source = Source(URL, DEEP, "text/html")
-    document = convert(source, max_decoded_bytes=10**6, parser="@thresher/metadata")
+    document = convert(source, max_decoded_bytes=10**6, how=How("@thresher/metadata"))
     assert isinstance(document.parsed, Failure)
     assert document.parsed.code is FailureCode.PARSER_FAILED
     assert document.title == "Deep"
@@ -375,12 +375,12 @@ async def test_the_child_parses_under_the_pages_limits_and_keeps_the_result_besi
     await converter.start()
     try:
         plain = await converter.convert(source)
-        made = await converter.convert(source, None, "@olostep/extract-emails")
-        none = await converter.convert(source, None, "@thresher/product")
+        made = await converter.convert(source, None, How("@olostep/extract-emails"))
+        none = await converter.convert(source, None, How("@thresher/product"))
         feed = Source(URL, b'{"name": "x"}', "application/json")
-        other = await converter.convert(feed, None, "@thresher/product")
+        other = await converter.convert(feed, None, How("@thresher/product"))
         with pytest.raises(ItemFailed, match="output") as refused:
-            await converter.convert(source, None, "@thresher/links")
+            await converter.convert(source, None, How("@thresher/links"))
     finally:
         await converter.close()
     assert plain.facts["unparsed"] is made.facts["unparsed"] is None

@@ -129,8 +129,9 @@ def fate(ord_: int, state: Fate = ItemState.COMPLETED, price: int = 1) -> Settle
 
 def work(claim: Claim, ords: Iterable[int] | None = None, state: Fate = ItemState.COMPLETED) -> Work:
     """Ends for some items of a claim, or for all of them."""
-    chosen = [item.ord for item in claim.items] if ords is None else list(ords)
-    return Work(claim.shard, claim.lease, [fate(ord_, state, claim.price) for ord_ in chosen])
+    prices = {item.ord: item.price for item in claim.items}
+    chosen = list(prices) if ords is None else list(ords)
+    return Work(claim.shard, claim.lease, [fate(ord_, state, prices.get(ord_, 1)) for ord_ in chosen])
 
 
 async def settle(connection: Connection, *works: Work, batch: int) -> Result:

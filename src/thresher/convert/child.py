@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from thresher.convert import wire
 from thresher.convert.confine import confine
 from thresher.convert.convert import convert
-from thresher.convert.document import Source
+from thresher.convert.document import How, Source
 from thresher.convert.frame import encode
 from thresher.convert.laps import Laps
 from thresher.domain.failure import Failure, FailureCode, ItemFailed
@@ -79,7 +79,7 @@ def _answer(header: dict[str, Any], body: bytes, decoded: int, output: int) -> t
     about = (header["content_type"], header["content_encoding"], header["requested"], meta.get("headers", {}))
     source = Source(header["url"], body, *about)
     try:
-        return _converted(source, header["parser"], meta, decoded, output)
+        return _converted(source, How(**header["how"]), meta, decoded, output)
     except ItemFailed as failed:
         return _refusal(failed.failure.code, failed.failure.detail), b""
     except OverflowError as error:
@@ -93,10 +93,10 @@ def _answer(header: dict[str, Any], body: bytes, decoded: int, output: int) -> t
 
 
 def _converted(
-    source: Source, parser: str | None, meta: dict[str, Any], decoded: int, output: int
+    source: Source, how: How, meta: dict[str, Any], decoded: int, output: int
 ) -> tuple[dict[str, Any], bytes]:
     laps = Laps()
-    document = convert(source, max_decoded_bytes=decoded, laps=laps, parser=parser)
+    document = convert(source, max_decoded_bytes=decoded, laps=laps, how=how)
     frame = encode(source, document, {**meta, "convert_ms": laps.ms}, max_output_bytes=output)
     laps.lap("encode")
     facts = {

@@ -7,7 +7,7 @@ from thresher.convert import html, jsontext, markup, parsers, table, xmldoc, xml
 from thresher.convert.charset import to_text
 from thresher.convert.content import Content, classify
 from thresher.convert.decode import decode_body
-from thresher.convert.document import Document, Kind, Source
+from thresher.convert.document import Document, How, Kind, Source
 from thresher.convert.html import Page
 from thresher.convert.laps import Laps
 from thresher.convert.verdict import NOTHING, Answer, judge
@@ -15,9 +15,9 @@ from thresher.convert.verdict import NOTHING, Answer, judge
 _FENCES = {"xml": "xml", "json": "json", "table": "csv"}
 
 
-def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None, parser: str | None = None) -> Document:
-    """Convert `source`, and have the parser of this id or alias read it. Raises ItemFailed: bad_encoding, decompression_bomb, unsupported_content."""
-    laps = laps or Laps()
+def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None, how: How | None = None) -> Document:
+    """Convert `source` as told. Raises ItemFailed: bad_encoding, decompression_bomb, unsupported_content."""
+    laps, parser = laps or Laps(), how.parser if how else None
     data = decode_body(source.body, source.content_encoding, max_decoded_bytes)
     laps.lap("decompress")
     content = classify(data, source.content_type)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from thresher.convert.verdict import Verdict
+from thresher.domain.choices import Content
 from thresher.domain.failure import Failure
 
 Kind = Literal["html", "json", "text"]  # of the body; json is one valid JSON value
@@ -26,6 +27,14 @@ class Source:
     content_encoding: str | None = None
     requested: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What is to be made of a body: `parser`, by id or alias, reads it as well; `content` becomes the markdown and text."""
+
+    parser: str | None = None
+    content: Content = Content.PAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,17 @@ while one is computed, so that the child never waits. Knows nothing of where bod
 import asyncio
 import signal
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from thresher.convert.document import Source
+from thresher.convert.document import How, Source
 from thresher.convert.process import Child, ChildDied, Limits, SpawnFailed
 from thresher.domain.failure import FailureCode, ItemFailed
 
 _DEPTH = 2  # requests at the child: the one computed, and the next
 _SPAWNS = 3  # tries to start a child before the machine is given up
 _TRIES = 2  # a page is given a second child: the first may have died of something else
+_PLAIN = How()
 _SLACK = 2**24  # bytes of an answer besides the body and the document: metadata, at worst a hundred long values
 
 
@@ -35,7 +36,7 @@ class Converted:
 class _Job:
     source: Source
     meta: dict[str, Any]
-    parser: str | None
+    how: How
     done: asyncio.Future[Converted]
     deaths: list[str] = field(default_factory=list)
 
@@ -82,15 +83,15 @@ class Converter:
         self._child = await Child.spawn(self._limits)
         self._runner = asyncio.create_task(self._run(), name="converter")
 
-    async def convert(self, source: Source, meta: dict[str, Any] | None = None, parser: str | None = None) -> Converted:
-        """Convert `source`; `meta` (JSON values) goes into the frame's header, and what the parser of this id makes into a part of it.
+    async def convert(self, source: Source, meta: dict[str, Any] | None = None, how: How = _PLAIN) -> Converted:
+        """Convert `source`; `meta` (JSON values) goes into the frame's header, and what a parser makes into a part of it.
 
         Raises ItemFailed with the child's code; `conversion_limit` over time, processor time, memory or output;
         `conversion_failed` if two children died of it. Raises SpawnFailed if no child can be started, RuntimeError if not running.
         """
         if self._closed or self._runner is None or self._runner.done():
             raise RuntimeError("the converter is not running")
-        job = _Job(source, meta or {}, parser, asyncio.get_running_loop().create_future())
+        job = _Job(source, meta or {}, how, asyncio.get_running_loop().create_future())
         self._queue.append(job)
         self._hand_over()
         self._wake.set()
@@ -136,7 +137,7 @@ class Converter:
                 "content_type": job.source.content_type,
                 "content_encoding": job.source.content_encoding,
                 "requested": job.source.requested,
-                "parser": job.parser,
+                "how": asdict(job.how),
                 "meta": job.meta,
             }
             try:

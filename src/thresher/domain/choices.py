@@ -1,10 +1,10 @@
-"""What a batch may choose about how its pages are fetched and judged, and what is the case when it does not.
+"""What a batch, or an item of it, may choose about how pages are fetched, judged and read, and what is the case when it does not.
 
-The words are those of the request, of the batch's options in the database, and of the command line.
+The words are those of the request, of the options in the database, and of the command line.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -24,21 +24,50 @@ class OnBlocked(StrEnum):
     KEEP = "keep"
 
 
+class Content(StrEnum):
+    """What of a page becomes its markdown and text: all that a reader sees, or the element with its running text."""
+
+    PAGE = "page"
+    MAIN = "main"
+
+
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The choices of one batch. `country` is a code or RANDOM, in upper case; `parser` an id or an alias."""
+    """The choices for one item. `country` is a code or RANDOM, in upper case; `parser` an id or an alias.
+
+    `timeout`: seconds that an attempt may take on the network, None for the engine's. `headers` may hold secrets: they go to the
+    item's own origin and nowhere else, no log and no record included.
+    """
 
     robots: RobotsMode = RobotsMode.OBEY
     on_blocked: OnBlocked = OnBlocked.FAIL
     country: str | None = None
     parser: str | None = None
+    content: Content = Content.PAGE
+    timeout: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Self:
-        """From the options of a batch as they are stored, which were checked at its creation."""
+    def of(cls, options: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Self:
+        """From the options and headers of a batch as they are stored, which were checked at its creation."""
         return cls(
             RobotsMode(options.get("robots", RobotsMode.OBEY)),
             OnBlocked(options.get("on_blocked", OnBlocked.FAIL)),
             options.get("country"),
             options.get("parser"),
+            Content(options.get("content", Content.PAGE)),
+            headers=headers or {},
+        )
+
+    def over(self, options: Mapping[str, Any] | None, headers: Mapping[str, str] | None) -> Self:
+        """With what an item chooses for itself, as it is stored. Its headers take the place of all of the batch's."""
+        if options is None and headers is None:
+            return self
+        own = options or {}
+        return replace(
+            self,
+            parser=own.get("parser", self.parser),
+            content=Content(own.get("content", self.content)),
+            timeout=own.get("timeout", self.timeout),
+            headers=self.headers if headers is None else headers,
         )

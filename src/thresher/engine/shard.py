@@ -55,7 +55,7 @@ class ShardRun:
         settings = engine.settings
         rate = settings.requests_per_second_per_host
         self._manners = Manners(settings.connections_per_host, 1 / rate if rate else 0.0, settings.max_crawl_delay)
-        self._choices = Choices.of(claim.options)
+        self._choices = Choices.of(claim.options, claim.headers)
         self._slice_ends = time.monotonic() + settings.slice_seconds
         self._stopped, self._aborted, self._wake = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._unsettled: dict[int, ShardItem] = {item.ord: item for item in claim.items}
@@ -219,7 +219,8 @@ class ShardRun:
                 lane.changed = True
 
     async def _attempt(self, lane: Lane, task: Task) -> Attempt:
-        timeout, left = self._engine.settings.attempt_timeout, self._seconds_left()
+        choices = self._choices.over(task.item.options, task.item.headers)
+        timeout, left = choices.timeout or self._engine.settings.attempt_timeout, self._seconds_left()
         if left <= 0:
             return _failed(FailureCode.DEADLINE, _now())
 
@@ -232,7 +233,7 @@ class ShardRun:
 
         at = _now()
         try:
-            result = await self._engine.attempt(task.way, min(timeout, left), self._choices, may_begin)
+            result = await self._engine.attempt(task.way, min(timeout, left), choices, may_begin)
         except NotNow:
             raise
         except asyncio.CancelledError:
@@ -282,7 +283,7 @@ class ShardRun:
             failure.code if failure else None,
             failure.detail.replace("\0", "") if failure else None,
             result.http,
-            0 if failure else self._claim.price,
+            0 if failure else item.price,
         )
         self._settling[item.ord] = self._engine.settler.add(self._claim, settled, result.frame)
 

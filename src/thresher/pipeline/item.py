@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from thresher.convert.document import Source
+from thresher.convert.document import How, Source
 from thresher.convert.sandbox import Converter
 from thresher.domain import country
 from thresher.domain.choices import Choices
@@ -26,6 +26,8 @@ from thresher.pipeline.verdict import (
     check_status,
     parse_retry_after,
 )
+
+_PLAIN = How()
 
 
 class NotNow(Exception):
@@ -96,7 +98,7 @@ async def attempt(
         except ItemFailed as failed:
             await _look_behind(failed, fetched, tools.converter, record)
             raise
-        frame, facts, unparsed = await _convert(fetched, tools.converter, record, choices.parser)
+        frame, facts, unparsed = await _convert(fetched, tools.converter, record, How(choices.parser, choices.content))
         record |= facts
         check_content(facts["verdict"], choices.on_blocked)
         check_parsed(unparsed)
@@ -133,7 +135,7 @@ async def _look_behind(failed: ItemFailed, fetched: Fetched, converter: Converte
 
 
 async def _convert(
-    fetched: Fetched, converter: Converter, record: dict[str, Any], parser: str | None = None
+    fetched: Fetched, converter: Converter, record: dict[str, Any], how: How = _PLAIN
 ) -> tuple[bytes, dict[str, Any], dict[str, Any] | None]:
     """The frame, what an item keeps of what was found, and why the parser made nothing of it. How long it took is in the record, whether it could be done or not."""
     requested = fetched.redirects[0] if fetched.redirects else None
@@ -147,7 +149,7 @@ async def _convert(
         "fetched_at": record["at"],
     }
     try:
-        converted = await converter.convert(source, meta, parser)
+        converted = await converter.convert(source, meta, how)
     finally:
         record["ms"]["convert"] = round((time.monotonic() - begun) * 1000, 1)
     kept = ("charset", "charset_source", "charset_certainty", "verdict")

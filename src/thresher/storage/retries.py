@@ -12,8 +12,8 @@ from thresher.storage.database import Connection
 
 # What $2 does not name is as in the original. It has as long as the original had once it was started, and $5 at most.
 _INSERT = """
-INSERT INTO batch (public_id, account_id, face, retry_of, root, generation, options, metadata, webhook, source, price, deadline_at)
-SELECT $2, b.account_id, b.face, b.id, $3, b.generation + 1, b.options, coalesce($4, b.metadata), b.webhook, b.source, b.price,
+INSERT INTO batch (public_id, account_id, face, retry_of, root, generation, options, headers, metadata, webhook, source, price, deadline_at)
+SELECT $2, b.account_id, b.face, b.id, $3, b.generation + 1, b.options, b.headers, coalesce($4, b.metadata), b.webhook, b.source, b.price,
        now() + least(b.deadline_at - coalesce(p.started_at, b.created_at), $5 * interval '1 second')
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id WHERE b.id = $1
 RETURNING id
@@ -38,8 +38,9 @@ _COUNT = f"SELECT count(*) {_WANTED}"
 # To the batch $4, in their order, each with its place in the batch $5 that the line began with.
 _TAKE = f"""
 WITH taken AS (
-    INSERT INTO item (batch_id, ord, ref, bucket, custom_id, metadata, origin_batch, origin_ord)
-    SELECT $4, row_number() OVER (ORDER BY i.ord) - 1, i.ref, i.bucket, i.custom_id, i.metadata, $5, coalesce(i.origin_ord, i.ord)
+    INSERT INTO item (batch_id, ord, ref, bucket, custom_id, metadata, options, headers, price, origin_batch, origin_ord)
+    SELECT $4, row_number() OVER (ORDER BY i.ord) - 1, i.ref, i.bucket, i.custom_id, i.metadata, i.options, i.headers, i.price,
+           $5, coalesce(i.origin_ord, i.ord)
     {_WANTED}
     RETURNING 1
 )

@@ -73,7 +73,7 @@ SELECT batch_id, bucket, ords, tag, 'waiting', starts, carry, dispatched_at, not
 # counters, the fair clock. $3: what a worker that has lost the shard held of it.
 _RUN = """
 WITH mine AS MATERIALIZED (
-    SELECT i.ord, i.ref, i.custom_id FROM item i
+    SELECT i.ord, i.ref, i.custom_id, i.options, i.headers, i.price FROM item i
     WHERE i.batch_id = $2 AND i.ord = ANY ((SELECT ords FROM shard WHERE id = $1)::int[]) AND i.state = 0
     ORDER BY i.ord
 ),
@@ -87,10 +87,12 @@ counted AS (
     UPDATE batch_progress p SET processing = p.processing + run.held - $3 FROM run WHERE p.batch_id = $2
 ),
 ticked AS (UPDATE fair_clock c SET tag = run.tag FROM run WHERE c.tag < run.tag)
-SELECT run.starts, run.dispatched_at, run.carry, run.bucket, b.public_id, b.options, b.price, b.deadline_at,
+SELECT run.starts, run.dispatched_at, run.carry, run.bucket, b.public_id, b.options, b.headers, b.price, b.deadline_at,
        clock_timestamp() AS now,
        ARRAY(SELECT ord FROM mine) AS ords, ARRAY(SELECT ref FROM mine) AS refs,
-       ARRAY(SELECT custom_id FROM mine) AS custom_ids
+       ARRAY(SELECT custom_id FROM mine) AS custom_ids,
+       (SELECT jsonb_object_agg(ord, jsonb_build_array(options, headers, price)) FROM mine
+        WHERE options IS NOT NULL OR headers IS NOT NULL OR price IS NOT NULL) AS own
 FROM run, batch b WHERE b.id = $2
 """
 
@@ -162,20 +164,26 @@ class Held(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ShardItem:
-    """An item in a claimed shard, with the attempts made so far in earlier shards."""
+    """An item in a claimed shard, with the attempts made so far in earlier shards, and what it chose for itself.
+
+    `price`: what it is billed when it is completed, in credits.
+    """
 
     ord: int
     ref: str
     custom_id: str
     attempts: list[dict[str, Any]] = field(default_factory=list)
+    options: dict[str, Any] | None = None
+    headers: dict[str, str] | None = field(default=None, repr=False)
+    price: int = credit.PAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A shard in hand. `lease` proves it; it counts how often the shard was claimed (more than once: workers died).
 
-    Moments are those of the database's clock; this machine's is ahead of it by `skew`. `price`: what a completed item is
-    billed, in credits.
+    Moments are those of the database's clock; this machine's is ahead of it by `skew`. `headers`: what its batch sends with
+    every request.
     """
 
     shard: int
@@ -188,7 +196,7 @@ class Claim:
     dispatched_at: datetime
     items: list[ShardItem]
     skew: timedelta = timedelta(0)
-    price: int = credit.PAGE
+    headers: dict[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +259,9 @@ async def _run(connection: Connection, shard: int, batch: int, held: int) -> Cla
     row = await connection.fetchrow(_RUN, shard, batch, held)
     if row is None:  # both are there: the shard is locked, and it references its batch
         raise LeaseLost
-    carry = row["carry"] or {}
+    carry, own = row["carry"] or {}, row["own"] or {}
     found = zip(row["ords"], row["refs"], row["custom_ids"], strict=True)
+    usual = (None, None, None)
     return Claim(
         shard,
         row["starts"],
@@ -262,10 +271,21 @@ async def _run(connection: Connection, shard: int, batch: int, held: int) -> Cla
         row["options"],
         row["deadline_at"],
         row["dispatched_at"],
-        [ShardItem(ord_, ref, custom_id, carry.get(str(ord_), [])) for ord_, ref, custom_id in found],
+        [
+            _item(ord_, ref, custom_id, carry.get(str(ord_), []), own.get(str(ord_), usual), row["price"])
+            for ord_, ref, custom_id in found
+        ],
         datetime.now(UTC) - row["now"],
-        row["price"],
+        row["headers"],
     )
+
+
+def _item(
+    ord_: int, ref: str, custom_id: str, attempts: list[dict[str, Any]], own: Sequence[Any], price: int
+) -> ShardItem:
+    """`price` is that of the batch, which holds where the item has none of its own."""
+    options, headers, its_price = own
+    return ShardItem(ord_, ref, custom_id, attempts, options, headers, price if its_price is None else its_price)
 
 
 async def _drop_stopped(connection: Connection, shard: int, batch: int, held: int, bucket: int) -> None:

@@ -1,0 +1,14 @@
+-- What an item chooses for itself, whose page it may have instead of fetching one, and batches made of others' pages.
+
+-- options: the item's own choices, over those of its batch; price: what it costs if it is not what the batch's others cost.
+-- headers: what is sent with its requests, over those of its batch; they may hold secrets, so nothing but a claim reads them.
+-- body_batch, body_ord: the item whose stored page it is made of.
+ALTER TABLE item ADD COLUMN options jsonb, ADD COLUMN price int CHECK (price >= 0), ADD COLUMN headers jsonb,
+    ADD COLUMN body_batch bigint, ADD COLUMN body_ord int,
+    ADD CHECK ((body_batch IS NULL) = (body_ord IS NULL));
+
+-- applied_to: the batch from whose stored pages it was made.
+ALTER TABLE batch ADD COLUMN headers jsonb, ADD COLUMN applied_to bigint REFERENCES batch;
+
+-- The stored pages of a URL, by its text. What was fetched with headers of its own is nobody else's.
+CREATE INDEX item_page ON item (hashtextextended(ref, 0), batch_id) WHERE state = 1 AND headers IS NULL;
