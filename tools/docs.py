@@ -62,8 +62,8 @@ curl -H "Authorization: Bearer $KEY" -d '{"urls": ["https://example.com/"], "par
 thresher batch urls.txt --parser @thresher/article -o articles.jsonl
 ```
 
-Every key below is always there: null or empty for what a page does not have. An article and a product must be
-there: a page without one fails with `parser_no_match`, as does everything that is not HTML; the other parsers find
+Every key below is always there, null or empty for what a page does not have, but for those that may be absent: their schema
+is another system's. An article, a product and a result page must be there: a page without one fails with `parser_no_match`, as does everything that is not HTML; the other parsers find
 nothing on a page that has nothing, and the item is completed. A page that a parser cannot cope with fails with
 `parser_failed`. Failed items have no result, the page's markdown included, and cost nothing. Parsers read the page as
 it was fetched, no script is run, and nothing more is fetched. They work under the limits of the page's conversion.
@@ -100,15 +100,16 @@ def _parser(parser: Parser) -> str:
     also = f" Also {', '.join(f'`{alias}`' for alias in parser.aliases)}." if parser.aliases else ""
     price = f"{parser.credits} credit{'s' if parser.credits > 1 else ''} an item."
     rows = "".join(
-        f"| `{path}` | {_type(schema)} | {schema.get('description', '')} |\n" for path, schema in _fields(parser.schema)
+        f"| `{path}` | {_type(schema)}{'' if always else ', or absent'} | {schema.get('description', '')} |\n"
+        for path, schema, always in _fields(parser.schema)
     )
     return f"\n## `{parser.id}`\n\n{parser.title}. {price}{also}\n\n| Key | Type | What it is |\n| --- | --- | --- |\n{rows}"
 
 
-def _fields(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every key of an object, with those of the objects in it."""
+def _fields(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Every key of an object, with those of the objects in it, and whether it is always there."""
     for name, inner in schema.get("properties", {}).items():
-        yield path + name, inner
+        yield path + name, inner, name in schema["required"]
         yield from _fields(inner, f"{path}{name}.")
         yield from _fields(inner.get("items", {}), f"{path}{name}[].")
 

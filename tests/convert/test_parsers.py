@@ -27,9 +27,9 @@ URL = "https://barn.example/x/page"
 SCHEMAS = {name: jsonschema_rs.Draft202012Validator(parser.schema) for name, parser in PARSERS.items()}
 
 
-def read(parser: str, html: str) -> dict[str, Any] | Failure:
+def read(parser: str, html: str, url: str = URL) -> dict[str, Any] | Failure:
     """What a parser makes of a page, which is as its schema says."""
-    made = parsers.run(f"@thresher/{parser}", html, URL, Laps())
+    made = parsers.run(f"@thresher/{parser}", html, url, Laps())
     if isinstance(made, Failure):
         return made
     value: dict[str, Any] = orjson.loads(made)
@@ -37,8 +37,8 @@ def read(parser: str, html: str) -> dict[str, Any] | Failure:
     return value
 
 
-def page(parser: str, name: str) -> dict[str, Any]:
-    made = read(parser, (PAGES / f"{name}.html").read_text("utf-8"))
+def page(parser: str, name: str, url: str = URL) -> dict[str, Any]:
+    made = read(parser, (PAGES / f"{name}.html").read_text("utf-8"), url)
     assert isinstance(made, dict), made
     return made
 
@@ -51,10 +51,10 @@ def failure(parser: str, html: str) -> tuple[FailureCode, str]:
 
 def test_every_parser_of_the_registry_is_there_and_no_other_and_every_name_leads_to_one() -> None:
     assert set(parsers.PARSERS) == set(PARSERS)
-    assert len(set(NAMES)) == len(NAMES) == 13
+    assert len(set(NAMES)) == len(NAMES) == 15
     assert {name: find(name) for name in PARSERS} == PARSERS
     assert find("@olostep/extract-emails") is PARSERS["@thresher/emails"]
-    assert find("@olostep/google-search") is None
+    assert find("@olostep/google-news") is None
     for parser in PARSERS.values():
         jsonschema_rs.meta.validate(parser.schema)
         assert (parser.schema["type"], parser.credits) == ("object", 1)
@@ -296,6 +296,106 @@ def test_images_come_in_their_best_size() -> None:
     ]
 
 
+def test_a_result_page_of_google_is_read_by_its_structure_without_what_is_no_result() -> None:
+    found = page("google-search", "google", "https://www.google.com/search?q=harvest+moon&gl=us&hl=en")
+    wiki, game = "https://en.moon.example/wiki/", "https://game.example/"
+    assert found == {
+        "searchParameters": {"type": "search", "engine": "google", "q": "harvest moon", "gl": "us", "hl": "en"},
+        "knowledgeGraph": {
+            "title": "Harvest moon",
+            "type": "Full moon",
+            "description": "The full moon closest to the equinox of autumn.",
+            "imageUrl": "https://img.example/moon.jpg",
+            "website": "https://moon.example/",
+            "attributes": {"Month": "September, at times October", "Size": "0.5°"},
+        },
+        "organic": [
+            {
+                "title": "Harvest moon",
+                "link": f"{wiki}Harvest_moon",
+                "position": 1,
+                "snippet": "Mar 5, 2025 — The full moon nearest the equinox: it rises soon after sunset ...",
+                "sitelinks": [
+                    {"title": "Equinox", "link": f"{wiki}Equinox"},
+                    {"title": "Moonrise", "link": f"{wiki}Moon#Rise"},
+                ],
+            },
+            {
+                "title": "Harvest Moon, the game",
+                "link": f"{game}buy?a=1&b=2",
+                "position": 2,
+                "snippet": "Grow turnips, keep cows.",
+                "sitelinks": [
+                    {"title": "Log in", "link": f"{game}login"},
+                    {"title": "Shop", "link": f"{game}shop"},
+                ],
+            },
+            {"title": "Moon, a map", "link": "https://www.google.com/intl/en/moon/", "position": 3},
+            {"title": "Somewhere", "link": "https://www.google.com/goto?url=CAESAopaque", "position": 4},
+        ],
+        "peopleAlsoAsk": [
+            {"question": "When is the harvest moon?"},
+            {
+                "question": "Why is it orange?",
+                "link": "https://sky.example/orange#:~:text=dust",
+                "title": "Orange moons",
+            },
+        ],
+        "relatedSearches": [{"query": "Harvest moon 2026"}, {"query": "blood moon"}],
+    }
+    copy = page("google-search", "google", "https://archive.example/page")
+    assert copy["searchParameters"]["q"] == "harvest moon", "the search box says what the address does not"
+
+
+def test_a_result_page_of_google_without_scripts_is_read_as_well() -> None:
+    found = page("google-search", "google-plain", "https://www.google.de/search?q=erntemond&gbv=1")
+    assert found["organic"] == [
+        {
+            "title": "Der Erntemond",
+            "link": "https://mond.example/ernte?jahr=2025",
+            "position": 1,
+            "snippet": "Der Vollmond, der dem Herbstanfang am nächsten ist.",
+            "sitelinks": [
+                {"title": "Wann?", "link": "https://mond.example/wann"},
+                {"title": "Wo?", "link": "https://mond.example/wo"},
+            ],
+        },
+        {
+            "title": "Feld & Mond",
+            "link": "https://feld.example/",
+            "position": 2,
+            "snippet": "vor 3 Tagen · Was Bauern vom Mond halten.",
+        },
+    ]
+    assert found["relatedSearches"] == [{"query": "blutmond"}, {"query": "erntedank"}]
+    assert "knowledgeGraph" not in found
+
+
+SEARCH = "https://www.google.com/search?q=x"
+
+
+@pytest.mark.parametrize(
+    ("url", "html"),
+    [
+        (URL + "?q=x", '<a href="https://a.example/"><h3>A shop with a search</h3></a>'),
+        ("https://consent.google.com/ml?continue=" + SEARCH, "<form><h1>Before you continue</h1></form>"),
+        ("https://www.google.com/sorry/index?q=EhA", "<div>Our systems have detected unusual traffic</div>"),
+        (SEARCH, "<noscript>Turn on JavaScript</noscript><div id=main></div>"),
+        (SEARCH, '<div id=search><div><a href="https://a.example/"><b>Of a structure unknown here</b></a></div></div>'),
+    ],
+)
+def test_what_is_no_result_page_that_can_be_read_is_no_match(url: str, html: str) -> None:
+    made = read("google-search", html, url)
+    assert made == Failure(FailureCode.PARSER_NO_MATCH, "The page has no results of a Google search.")
+
+
+def test_a_search_that_found_nothing_is_a_result() -> None:
+    html = '<div id=topstuff><p>Your search - x - did not match any documents. <a href="/search?q=y">y</a></div>'
+    found = read("google-search", html, SEARCH)
+    assert isinstance(found, dict)
+    assert found["organic"] == []
+
+
 @given(st.text(alphabet="ab,1w x\t"))
 @example(",,, a.jpg 1w,,b.jpg 2w, ,")
 @example("a, 3w")
@@ -357,6 +457,8 @@ def junk() -> Iterator[str]:
             yield f'<script type="application/ld+json">{{"@type": {kind}, "name": "x", {rating}}}</script>'
             offer = f'"offers": {{"price": {value}, "availability": {value}, "priceSpecification": {value}}}'
             yield f'<script type="application/ld+json">{{"@type": {kind}, "name": "x", {offer}}}</script>'
+    hostile = '<a href="http://[x"><h3>x</h3></a><a href="/url?q=://"><h3>x</h3></a><a href="/url?url=http://[x">x</a>'
+    yield f"<form><input name=q value=x></form><div id=rso><div data-attrid=title>{hostile}</div><div data-q=x>{hostile}</div>"
     yield '<a href="mailto:%00%ff@x.example?to=a%0ab@c.example">x</a><a data-cfemail="zz">x</a><a data-cfemail="">x</a>'
     yield '<img src="http://[x" srcset="http://[y 2x"><table><tr><td colspan=0 rowspan=99999>x<tr></table>'
     yield "<base href='javascript:1'><a href='x'>x</a><link rel=icon href='data:,x'><iframe src='http://['></iframe>"

@@ -1,9 +1,10 @@
 """The built-in parsers as a caller sees them: ids, what each makes of a page, and its price. How it does so is convert/parsers/.
 
 What a parser makes is always an object, and every key that its schema names is always there: null or empty for what the
-page does not have.
+page does not have. Only where another system has documented the schema, keys are absent as they are there.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +22,10 @@ class Parser:
     credits: int = 1
 
 
-def _object(description: str = "", /, **properties: Schema) -> Schema:
+def _object(description: str = "", /, absent: Collection[str] = (), **properties: Schema) -> Schema:
+    """`absent` are the properties that may be."""
     about = {"description": description} if description else {}
-    required = {"required": [*properties], "additionalProperties": False}
+    required = {"required": [name for name in properties if name not in absent], "additionalProperties": False}
     return {"type": "object", **about, "properties": properties, **required}
 
 
@@ -147,6 +149,52 @@ _IMAGE = _object(
     largest=_STRING | {"description": "The largest candidate of srcset and picture; src if there are none."},
 )
 
+_SEARCH = _object(
+    searchParameters=_object(
+        "What was searched for, by the page's URL.",
+        ("gl", "hl"),
+        type=_STRING | {"description": "search; images, news, videos, shopping or books of such a page."},
+        engine={"enum": ["google"]},
+        q=_STRING | {"description": "The query."},
+        gl=_STRING | {"description": "The country."},
+        hl=_STRING | {"description": "The language."},
+    ),
+    knowledgeGraph=_object(
+        "The knowledge panel.",
+        ("type", "description", "imageUrl", "website"),
+        title=_STRING,
+        type=_STRING | {"description": "The line below the title."},
+        description=_STRING,
+        imageUrl=_STRING | {"description": "Absolute."},
+        website=_STRING | {"description": "The official site."},
+        attributes=_map(_STRING, "Facts as the panel names them, Born for one, to their values."),
+    ),
+    organic=_list(
+        _object(
+            "",
+            ("snippet", "sitelinks"),
+            title=_STRING,
+            link=_STRING | {"description": "Absolute, redirects unwrapped."},
+            position={"type": "integer", "description": "From 1."},
+            snippet=_STRING | {"description": "The text below the title, with the date if one stands before it."},
+            sitelinks=_list(_object(title=_STRING, link=_STRING), "Links to other places of the same site."),
+        ),
+        "The results, without advertisements; empty if the search found nothing.",
+    ),
+    peopleAlsoAsk=_list(
+        _object(
+            "",
+            ("link", "title"),
+            question=_STRING,
+            link=_STRING | {"description": "The page that answers, if the answer is on this one."},
+            title=_STRING | {"description": "Its title."},
+        ),
+        "Questions of others.",
+    ),
+    relatedSearches=_list(_object(query=_STRING), "Other searches that are offered below the results."),
+    absent=("knowledgeGraph",),
+)
+
 PARSERS: dict[str, Parser] = {
     parser.id: parser
     for parser in (
@@ -197,6 +245,7 @@ PARSERS: dict[str, Parser] = {
             ),
             ("@olostep/extract-images",),
         ),
+        Parser("@thresher/google-search", "A result page of Google's web search", _SEARCH, ("@olostep/google-search",)),
     )
 }
 

@@ -12,7 +12,18 @@ import turbohtml
 from thresher.convert.html import base_of
 from thresher.convert.laps import Laps
 from thresher.convert.links import Resolver
-from thresher.convert.parsers import article, calendars, emails, images, links, metadata, product, socials, tables
+from thresher.convert.parsers import (
+    article,
+    calendars,
+    emails,
+    google,
+    images,
+    links,
+    metadata,
+    product,
+    socials,
+    tables,
+)
 from thresher.convert.parsers.page import Page
 from thresher.domain import parsers
 from thresher.domain.failure import Failure, FailureCode, ItemFailed
@@ -29,6 +40,7 @@ PARSERS: dict[str, Callable[[Page], dict[str, Any]]] = {
     "@thresher/socials": socials.parse,
     "@thresher/calendars": calendars.parse,
     "@thresher/images": images.parse,
+    "@thresher/google-search": google.parse,
 }
 
 
