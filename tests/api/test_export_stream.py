@@ -149,7 +149,7 @@ async def test_a_line_of_megabytes_waits_for_the_client_in_a_file(api: Api, pool
             await asyncio.Event().wait()
 
     await drive(api, f"/v1/batches/{made['id']}/export?formats=html", send, left)
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
     assert leaves or orjson.loads(sent)["html"] == page
 
 
@@ -163,7 +163,7 @@ async def test_a_client_that_goes_away_ends_the_work(api: Api, pool: Pool) -> No
             await asyncio.Event().wait()  # it takes nothing any more
 
     await drive(api, path, send, left)
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
     assert 0 < blobs.asked < 2000 * size
 
 
