@@ -203,15 +203,19 @@ async def test_a_receiver_that_hangs_or_is_away_or_is_private_fails_by_name_and_
     pool: Pool, connection: Connection, receiver: Receiver, account: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(courier, "ROOM", 6)  # which the hanging ones would fill
-    hanging = [await finished(connection, account, receiver.url("/hang")) for _ in range(7)]
+    hanging = [await finished(connection, account, receiver.url(f"/hang?batch={n}")) for n in range(7)]
     away = await finished(connection, account, "http://127.0.0.1:9/")
     private = await finished(connection, account, "http://10.1.2.3/secret")
     name = await finished(connection, account, "http://localhost:1/")
-    good = await finished(connection, account, receiver.url("/good"))
-    async with delivering(pool, webhook_times=(0,), webhook_timeout=1.0, webhook_allow=("127.0.0.1",)):
-        await receiver.wait_for("/good", 1)
-        await until(pool, good, "delivered")
-        assert len(receiver.of("/hang")) <= 7 - 1
+    settings = {"webhook_times": (0,), "webhook_allow": ("127.0.0.1",)}
+    async with Receiver() as another:
+        good = await finished(connection, account, another.url("/good"))
+        neighbour = await finished(connection, await kit.new_account(connection), receiver.url("/neighbours"))
+        async with delivering(pool, **settings):
+            for batch in (good, neighbour):
+                await until(pool, batch, "delivered")
+            assert len(receiver.of("/hang")) <= courier.HANDFUL, "there was room beside them"
+    async with delivering(pool, webhook_timeout=0.5, **settings):
         for batch, code in ((away, "connect_refused"), (private, "blocked_address"), (hanging[0], "timeout")):
             [attempt] = (await until(pool, batch, "given_up")).attempts
             assert (attempt.status, attempt.failure) == (None, code)

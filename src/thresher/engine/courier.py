@@ -1,11 +1,12 @@
 """The courier of a worker process: events that are due, signed and posted, and what became of each attempt recorded.
 
-It has room of its own beside the shards', so neither waits for the other. A receiver gets a few posts at a time from a
-process, so that one which hangs leaves room for the others. No URL is logged: receivers put secrets into theirs.
+It has room of its own beside the shards', so neither waits for the other. A receiver, which is a server that an account
+names, gets a few posts at a time from a process, so that one which hangs leaves room for the others. No URL is logged: receivers put secrets into theirs.
 """
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -100,12 +101,12 @@ class Courier:
     async def _attempt(self, event: Outgoing) -> None:
         # A test is for somebody who waits for its end.
         times = self._settings.webhook_times[: 1 if event.type is EventType.TEST else None]
-        now, number = datetime.now(UTC), f"{event.tries + 1}/{len(times)}"
+        now, begun, number = datetime.now(UTC), time.monotonic(), f"{event.tries + 1}/{len(times)}"
         async with self._pool.acquire() as connection:
             keys = await signing.keys(connection, event.account_id)
         body = orjson.dumps(webhook.envelope(event.id, event.type, event.body, now, number))
         posted = await self._post(event, body, webhook.headers(event.id, body, now, keys))
-        took = (datetime.now(UTC) - now).total_seconds()
+        took = time.monotonic() - begun  # the wall's clock may be set meanwhile
         move = webhook.move(posted.status, parse_retry_after(posted.retry_after), times, event.tries + 1, took)
         failure = posted.failure
         attempt = Attempt(

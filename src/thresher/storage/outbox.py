@@ -24,10 +24,11 @@ UPDATE event e SET due_at = now() + $3::interval FROM due
 WHERE e.id = due.id RETURNING e.id, e.account_id, e.type, e.body, e.url, e.receiver, e.round, e.tries, e.due_at AS lease
 """
 
-# An event may be gone with its batch.
+# An event may be gone with its batch, and its log is: of a purged batch nothing more is written into it.
 _LOG = """
 INSERT INTO delivery (event_id, attempt, at, ms, status, head, failure, detail)
-SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM event WHERE id = $1
+SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM event e
+WHERE id = $1 AND NOT EXISTS (SELECT FROM batch_progress p WHERE p.batch_id = e.batch_id AND p.purged_at IS NOT NULL)
 """
 
 # What was delivered is, also if somebody else is at it by now, unless it was asked for again meanwhile; otherwise only the
@@ -38,7 +39,9 @@ WHERE id = $1 AND state = 'pending' AND (due_at = $2 OR ($3 = 'delivered' AND ro
 RETURNING batch_id, type, state
 """
 
-# The items of a batch go on being told of once all events of them have arrived.
+# The items of a batch go on being told of once all events of them have arrived. Two that arrive at once are one after the
+# other, or each would take the other for pending.
+_HOLD_FEED = "SELECT FROM item_feed WHERE batch_id = $1 FOR UPDATE"
 _GO_ON = """
 UPDATE item_feed SET due_at = now() WHERE batch_id = $1 AND due_at IS NULL
 AND NOT EXISTS (SELECT FROM event WHERE batch_id = $1 AND type = 'batch.items' AND state <> 'delivered')
@@ -153,6 +156,7 @@ async def record(connection: Connection, event: Outgoing, attempt: Attempt, stat
             _MOVE, event.id, event.lease, state, event.tries + 1, timedelta(seconds=delay), event.round
         )
         if moved is not None and moved["type"] == EventType.ITEMS and moved["state"] == EventState.DELIVERED:
+            await connection.execute(_HOLD_FEED, moved["batch_id"])
             await connection.execute(_GO_ON, moved["batch_id"])
 
 

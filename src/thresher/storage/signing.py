@@ -18,6 +18,12 @@ INSERT INTO webhook_secret (account_id, value) VALUES ($1, $2)
 ON CONFLICT (account_id) WHERE retired_at IS NULL DO NOTHING
 """
 
+# In the place of one that a first delivery made meanwhile, which nobody has seen.
+_NEXT = """
+INSERT INTO webhook_secret (account_id, value) VALUES ($1, $2)
+ON CONFLICT (account_id) WHERE retired_at IS NULL DO UPDATE SET value = excluded.value
+"""
+
 # Two rotations at once are one after the other.
 _HOLD = "SELECT FROM account WHERE id = $1 FOR NO KEY UPDATE"
 
@@ -42,5 +48,5 @@ async def rotate(connection: Connection, account: int) -> bytes:
         await connection.execute(_HOLD, account)
         await connection.execute(_DROP, account)
         await connection.execute(_RETIRE, account)
-        await connection.execute(_FIRST, account, secret)
+        await connection.execute(_NEXT, account, secret)
     return secret

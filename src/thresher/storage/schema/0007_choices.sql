@@ -1,4 +1,5 @@
--- What an item chooses for itself, whose page it may have instead of fetching one, and batches made of others' pages.
+-- What an item chooses for itself, whose page it may have instead of fetching one, and batches made of others' pages; and
+-- receivers of webhooks told by their servers.
 
 -- options: the item's own choices, over those of its batch; price: what it costs if it is not what the batch's others cost.
 -- headers: what is sent with its requests, over those of its batch; they may hold secrets, so nothing but a claim reads them.
@@ -12,3 +13,8 @@ ALTER TABLE batch ADD COLUMN headers jsonb, ADD COLUMN applied_to bigint REFEREN
 
 -- The stored pages of a URL, by its text. What was fetched with headers of its own is nobody else's.
 CREATE INDEX item_page ON item (hashtextextended(ref, 0), batch_id) WHERE state = 1 AND headers IS NULL;
+
+-- receiver: the server of an account's webhook, as many have a URL for each batch, and one of them that hangs hangs for all.
+ALTER TABLE event DROP COLUMN receiver;
+ALTER TABLE event ADD COLUMN receiver bigint
+    GENERATED ALWAYS AS (hashtextextended(lower(coalesce(substring(url FROM '^[^/?#]*//[^/?#]*'), url)), account_id)) STORED;
