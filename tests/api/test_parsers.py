@@ -10,6 +10,7 @@ from tests.api.worker import Worker
 
 from thresher.convert.document import Source
 from thresher.domain import credit, parsers
+from thresher.domain.failure import FailureCode
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Pool
 
@@ -49,3 +50,17 @@ async def test_what_a_parser_made_is_the_json_of_an_item_wherever_it_is_read(api
     assert value == {"emails": EMAILS}
     jsonschema_rs.validate(parsers.PARSERS["@thresher/emails"].schema, value)
     assert content["markdown_content"].startswith("Write to us@barn.example")
+
+
+async def test_a_batch_says_of_how_many_of_its_pages_the_parser_made_something(api: Api, pool: Pool) -> None:
+    made = await api.create(*(f"https://a.example/{n}" for n in range(5)), parser="@thresher/product")
+    assert made["parser_stats"] == {"tried": 0, "matched": 0, "no_match": 0, "failed": 0, "rate": None}
+    codes = [FailureCode.PARSER_NO_MATCH, FailureCode.PARSER_NO_MATCH, FailureCode.PARSER_FAILED, FailureCode.TIMEOUT]
+    fates = {f"c{n}": code for n, code in enumerate(codes)}
+    await Worker(pool, Blobs(api.settings.packs_url)).work(lambda item: fates.get(item.custom_id))
+    done = await api.get(f"/v1/batches/{made['id']}")
+    assert done["parser_stats"] == {"tried": 4, "matched": 1, "no_match": 2, "failed": 1, "rate": 0.25}
+    assert (done["counts"]["completed"], done["counts"]["failed"]) == (1, 4)
+    again = (await api.client.post(f"/v1/batches/{made['id']}/retry")).json()
+    assert again["parser_stats"]["tried"] == 0, "a retry has its own"
+    assert "parser_stats" not in await api.create("https://b.example/")

@@ -88,6 +88,13 @@ async def test_a_parser_adds_its_json_to_each_line_and_the_list_of_parsers_says_
     ended = await cli.run("batch", *urls(1), "--parser", "@thresher/links")
     (row,) = ended.rows
     assert [link["text"] for link in json.loads(row["json"])["links"]] == ["Home", "Next"]
+    assert "The parser matched 1 of 1 pages." in ended.err
+
+
+async def test_a_parser_that_does_not_fit_its_pages_shows(cli: Cli) -> None:
+    ended = await cli.run("batch", *urls(2), "--parser", "@thresher/product", "--no-wait")
+    shown = await cli.run("status", ended.out.strip(), "--watch")
+    assert "  The parser matched 0 of 2 pages." in shown.out.splitlines()
 
 
 async def test_redirects_show_where_they_led_and_a_country_whether_it_was_asked_from(cli: Cli) -> None:

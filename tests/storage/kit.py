@@ -24,6 +24,9 @@ LIMITS = Limits(
     item_timeout=timedelta(hours=1), stop_grace=timedelta(hours=1), shard_size=3, quiet=timedelta(seconds=-60)
 )
 
+_OF_PAGES = (FailureCode.HTTP_4XX,)
+_OF_PARSERS = (FailureCode.PARSER_NO_MATCH, FailureCode.HTTP_4XX, FailureCode.PARSER_FAILED)
+
 Fate = Literal[ItemState.COMPLETED, ItemState.FAILED, ItemState.SKIPPED]
 
 
@@ -56,6 +59,7 @@ async def submit(
     lifetime: float = 3600.0,
     stays_open: bool = False,
     price: int = 1,
+    parser: str | None = None,
 ) -> Batch:
     new = NewBatch(
         account,
@@ -63,7 +67,7 @@ async def submit(
         new_items(buckets),
         lifetime,
         shard_size,
-        {"formats": ["markdown"]},
+        {"formats": ["markdown"], **({"parser": parser} if parser else {})},
         {"k": "v"},
         open=stays_open,
         price=price,
@@ -117,21 +121,25 @@ async def claim_next(connection: Connection) -> Claim:
         await spend(connection, job)
 
 
-def fate(ord_: int, state: Fate = ItemState.COMPLETED, price: int = 1) -> Settled:
+def fate(
+    ord_: int, state: Fate = ItemState.COMPLETED, price: int = 1, failure: FailureCode = FailureCode.HTTP_4XX
+) -> Settled:
     """The end of an item: a result of ten bytes, or a failure."""
     attempts = [{"at": "2025-01-01T00:00:00Z", "nested": [[1], [2, 3]]}]
     if state is ItemState.COMPLETED:
         return Settled(ord_, state, attempts, http=200, billed=price, span=(ord_ * 10, 10))
     if state is ItemState.SKIPPED:
         return Settled(ord_, state, attempts)
-    return Settled(ord_, state, attempts, FailureCode.HTTP_4XX, "404 Not Found", http=404)
+    return Settled(ord_, state, attempts, failure, "404 Not Found", http=404)
 
 
 def work(claim: Claim, ords: Iterable[int] | None = None, state: Fate = ItemState.COMPLETED) -> Work:
-    """Ends for some items of a claim, or for all of them."""
+    """Ends for some items of a claim, or for all of them. With a parser, some fail of it."""
     prices = {item.ord: item.price for item in claim.items}
     chosen = list(prices) if ords is None else list(ords)
-    return Work(claim.shard, claim.lease, [fate(ord_, state, prices.get(ord_, 1)) for ord_ in chosen])
+    codes = _OF_PARSERS if claim.options.get("parser") else _OF_PAGES
+    ends = [fate(ord_, state, prices.get(ord_, 1), codes[ord_ % len(codes)]) for ord_ in chosen]
+    return Work(claim.shard, claim.lease, ends)
 
 
 async def settle(connection: Connection, *works: Work, batch: int) -> Result:

@@ -22,6 +22,15 @@ LAWS = {
               + CASE WHEN p.state = 'done' AND p.outcome <> 'cancelled' THEN r.pending ELSE 0 END
            OR p.cancelled <> r.cancelled
               + CASE WHEN p.state = 'done' AND p.outcome = 'cancelled' THEN r.pending ELSE 0 END)""",
+    "what a parser made of its pages is counted with its items": """
+        SELECT p.batch_id FROM batch_progress p JOIN (
+            SELECT i.batch_id,
+                   count(*) FILTER (WHERE i.state = 1 AND
+                       CASE WHEN i.options ? 'parser' THEN i.options->>'parser' ELSE b.options->>'parser' END IS NOT NULL) AS parsed,
+                   count(*) FILTER (WHERE i.failure = 'parser_no_match') AS unmatched,
+                   count(*) FILTER (WHERE i.failure = 'parser_failed') AS unparsed
+            FROM item i JOIN batch b ON b.id = i.batch_id GROUP BY i.batch_id) r ON r.batch_id = p.batch_id
+        WHERE p.purged_at IS NULL AND (p.parsed, p.unmatched, p.unparsed) <> (r.parsed, r.unmatched, r.unparsed)""",
     "of an erased batch nothing is left but its tombstone": """
         SELECT p.batch_id FROM batch_progress p WHERE p.erased_at IS NOT NULL
            AND (EXISTS (SELECT FROM item i WHERE i.batch_id = p.batch_id)

@@ -94,9 +94,15 @@ class Lives(RuleBasedStateMachine):
         await self.connection.execute(_WIPE)
         return [await kit.new_account(self.connection, name, grant) for name, grant in (("free", None), ("paying", 12))]
 
-    @rule(buckets=BUCKETS, account=st.integers(0, 1), size=st.integers(1, 4), price=st.sampled_from([1, 1, 3]))
-    def submit(self, buckets: list[int], account: int, size: int, price: int) -> None:
-        self._do(self._submit(account, price, buckets, shard_size=size))
+    @rule(
+        buckets=BUCKETS,
+        account=st.integers(0, 1),
+        size=st.integers(1, 4),
+        price=st.sampled_from([1, 1, 3]),
+        parser=st.sampled_from([None, "@thresher/product"]),
+    )
+    def submit(self, buckets: list[int], account: int, size: int, price: int, parser: str | None) -> None:
+        self._do(self._submit(account, price, buckets, shard_size=size, parser=parser))
 
     @rule(buckets=st.lists(st.integers(0, 3), max_size=4), account=st.integers(0, 1))
     def open(self, buckets: list[int], account: int) -> None:

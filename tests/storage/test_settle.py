@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 from tests.storage import kit, laws
 
+from thresher.domain.failure import FailureCode
 from thresher.domain.states import BatchState, ItemState, Outcome
 from thresher.storage import items, settling, shards
 from thresher.storage.database import Connection, Pool
@@ -158,3 +159,26 @@ async def test_a_settled_item_reads_back_as_it_was_settled(connection: Connectio
     assert open_ is not None
     assert (open_.state, open_.seq) == (ItemState.PENDING, None)
     assert await items.get(connection, now, 3) is None
+
+
+async def test_what_parsers_made_of_their_pages_is_counted_whoever_chose_them(connection: Connection) -> None:
+    batch = await kit.submit(connection, await kit.new_account(connection), [0] * 6, shard_size=6)
+    own = {0: {"parser": "@acme/shop"}, 1: {"parser": "@acme/shop"}, 2: {"parser": None}, 3: {"content": "main"}}
+    for ord_, options in own.items():
+        await connection.execute(
+            "UPDATE item SET options = $3 WHERE batch_id = $1 AND ord = $2", batch.id, ord_, options
+        )
+    claim = await kit.claim_next(connection)
+    failed = [(1, FailureCode.PARSER_NO_MATCH), (4, FailureCode.PARSER_FAILED), (5, FailureCode.HTTP_4XX)]
+    ends = [
+        kit.fate(0),
+        kit.fate(2),
+        kit.fate(3),
+        *(kit.fate(at, ItemState.FAILED, failure=code) for at, code in failed),
+    ]
+    for _ in range(2):
+        await kit.settle(connection, Work(claim.shard, claim.lease, ends), batch=batch.id)
+        now = await kit.reread(connection, batch)
+        assert (now.completed, now.failed) == (3, 3)
+        assert (now.parsed, now.unmatched, now.unparsed) == (1, 1, 1), "a page that never came was not read"
+    await laws.check(connection)

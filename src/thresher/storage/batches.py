@@ -16,7 +16,7 @@ Face = Literal["olostep", "llamacloud"]
 
 COLUMNS = """
 SELECT b.id, b.public_id, b.account_id, b.face, b.options, b.metadata, b.webhook, b.created_at, b.deadline_at, b.generation,
-       b.root, (SELECT public_id FROM batch o WHERE o.id = b.retry_of) AS retry_of, b.source, p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished,
+       b.root, (SELECT public_id FROM batch o WHERE o.id = b.retry_of) AS retry_of, b.source, p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished, p.parsed, p.unmatched, p.unparsed,
        p.numbered, p.billed, p.finished_at, p.purged_at, p.rate, p.started_at, p.moved_at,
        p.xmin::text || '.' || b.xmin::text AS version
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id
@@ -74,6 +74,9 @@ class Batch:
     skipped: int
     cancelled: int
     finished: int
+    parsed: int  # of the finished items, those of which their parser made something
+    unmatched: int  # those in which it found nothing
+    unparsed: int  # those that it could not read
     numbered: int
     billed: int
     finished_at: datetime | None

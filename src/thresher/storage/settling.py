@@ -45,16 +45,22 @@ written AS (
            pack_id = CASE WHEN done.len IS NOT NULL THEN new_pack.id END, off = done.off, len = done.len
     FROM done LEFT JOIN new_pack ON true
     WHERE item.ctid = done.at AND item.state = 0
-    RETURNING done.state, done.billed, done.shard
+    RETURNING done.state, done.billed, done.shard, done.failure,
+              CASE WHEN item.options ? 'parser' THEN item.options->>'parser'
+                   ELSE (SELECT options->>'parser' FROM batch WHERE id = $1) END AS parser
 ),
 counted AS (
     UPDATE batch_progress p
     SET completed = p.completed + w.completed, failed = p.failed + w.failed, skipped = p.skipped + w.skipped,
         cancelled = p.cancelled + w.cancelled, finished = p.finished + w.all, numbered = p.numbered + w.all,
+        parsed = p.parsed + w.parsed, unmatched = p.unmatched + w.unmatched, unparsed = p.unparsed + w.unparsed,
         billed = p.billed + w.billed, processing = p.processing - w.all,
         rate = p.rate * $17::float8 + w.all * $18::float8, moved_at = greatest(p.moved_at, now())
     FROM (SELECT count(*) FILTER (WHERE state = 1) AS completed, count(*) FILTER (WHERE state = 2) AS failed,
                  count(*) FILTER (WHERE state = 3) AS skipped, count(*) FILTER (WHERE state = 4) AS cancelled,
+                 count(*) FILTER (WHERE state = 1 AND parser IS NOT NULL) AS parsed,
+                 count(*) FILTER (WHERE failure = 'parser_no_match') AS unmatched,
+                 count(*) FILTER (WHERE failure = 'parser_failed') AS unparsed,
                  count(*) AS all, sum(billed) AS billed
           FROM written) AS w
     WHERE p.batch_id = $1 AND w.all > 0

@@ -43,6 +43,16 @@ class Counts(Schema):
     cancelled: int
 
 
+class ParserStats(Schema):
+    """What the parser has made of the pages that it was given. Items without a page to read are not among them."""
+
+    tried: int
+    matched: int
+    no_match: int = Field(description="Pages in which it found nothing.")
+    failed: int = Field(description="Pages that it could not read.")
+    rate: float | None = Field(description="Matched of tried, from 0 to 1; null before the first.")
+
+
 class Batch(Schema):
     id: str
     object: Literal["batch"]
@@ -64,6 +74,7 @@ class Batch(Schema):
     counts: Counts
     rate: float | None = Field(description="Items finished a second: lately, or of a batch that is done on average.")
     eta: int | None = Field(description="When it will be done at this rate, in seconds since the epoch.")
+    parser_stats: Maybe[ParserStats] = Field(None, description="Of a batch, or items, with a parser.")
     country: Maybe[str] = None
     batch_country: Maybe[str] = None
     robots: Maybe[Literal["obey", "report", "ignore"]] = Field(

@@ -49,6 +49,8 @@ def batch_view(batch: Batch, usd_per_credit: float) -> dict[str, Any]:
         "counts": counts_view(batch),
         **_speed_view(batch),
     }
+    if parsing := _parsing_view(batch):
+        view["parser_stats"] = parsing
     if batch.retry_of:
         view["retry_of"] = batch.retry_of
     if country := batch.options.get("country"):
@@ -73,6 +75,21 @@ def _speed_view(batch: Batch) -> dict[str, float | int | None]:
     if batch.state is not BatchState.RUNNING:  # what is left of one that is stopping is not worked at any more
         return {"rate": rate, "eta": None}
     return {"rate": rate, "eta": round(moved + (batch.total - batch.finished) / rate)}
+
+
+def _parsing_view(batch: Batch) -> dict[str, float | int | None] | None:
+    """How the parser fares with the pages that it was given; None for a batch that has none, and no item that has one."""
+    tried = batch.parsed + batch.unmatched + batch.unparsed
+    if not tried and not batch.options.get("parser"):
+        return None
+    rate = round(batch.parsed / tried, 4) if tried else None
+    return {
+        "tried": tried,
+        "matched": batch.parsed,
+        "no_match": batch.unmatched,
+        "failed": batch.unparsed,
+        "rate": rate,
+    }
 
 
 def counts_view(batch: Batch) -> dict[str, int]:

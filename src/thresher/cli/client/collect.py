@@ -109,11 +109,18 @@ def sentence(view: Json) -> str:
     return f"{how}{counts['total']:,} items: {', '.join(parts)}"
 
 
+def parsing(view: Json) -> str:
+    """How the parser fares, for a person; empty as long as it had nothing to read."""
+    stats = view.get("parser_stats") or {"tried": 0}
+    return f"The parser matched {stats['matched']:,} of {stats['tried']:,} pages." if stats["tried"] else ""
+
+
 def _summary(view: Json, download: Download, path: Path | None) -> str:
     codes = ", ".join(f"{count:,} {code}" for code, count in download.codes.most_common(5))
     took = f" in {_duration(view['finished_at'] - view['created'])}" if "finished_at" in view else " so far"
     where = "" if path is None else f" {download.lines:,} lines are in {path}."
-    return f"{sentence(view)}{took}.{f' Errors: {codes}.' if codes else ''}{where}"
+    matched = f" {told}" if (told := parsing(view)) else ""
+    return f"{sentence(view)}{took}.{matched}{f' Errors: {codes}.' if codes else ''}{where}"
 
 
 def _duration(seconds: int) -> str:
@@ -123,6 +130,6 @@ def _duration(seconds: int) -> str:
 
 
 def _facts(view: Json, download: Download, path: Path | None, code: int) -> Json:
-    known = {name: view[name] for name in ("state", "outcome", "counts")}
+    known: Json = {name: view[name] for name in ("state", "outcome", "counts", "parser_stats") if name in view}
     output = None if path is None else str(path)
     return {"batch": view["id"], **known, "lines": download.lines, "output": output, "exit_code": code}

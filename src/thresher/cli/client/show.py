@@ -7,7 +7,7 @@ from datetime import datetime
 import orjson
 
 from thresher.cli import table
-from thresher.cli.client.collect import sentence
+from thresher.cli.client.collect import parsing, sentence
 from thresher.cli.client.follow import finished, unsuccessful
 from thresher.cli.client.remote import Json
 from thresher.cli.terminal import harmless, harmless_json, put
@@ -25,6 +25,8 @@ def batch(view: Json) -> None:
     name = view["metadata"].get("name")
     put(f"{view['id']}{f' ({harmless(name)})' if name else ''}: {_state(view)}")
     put(f"  {sentence(view)}")
+    if told := parsing(view):
+        put(f"  {told}")
     if "finished_at" in view:
         put(f"  created {_time(view['created'])}, finished {_time(view['finished_at'])}")
     else:

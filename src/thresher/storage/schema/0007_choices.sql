@@ -8,6 +8,13 @@ ALTER TABLE item ADD COLUMN options jsonb, ADD COLUMN price int CHECK (price >= 
     ADD COLUMN body_batch bigint, ADD COLUMN body_ord int,
     ADD CHECK ((body_batch IS NULL) = (body_ord IS NULL));
 
+-- Of the items that a parser was to read and that were there to be read: those of which it made something, those in which it
+-- found nothing, those that it could not read.
+ALTER TABLE batch_progress ADD COLUMN parsed int NOT NULL DEFAULT 0 CHECK (parsed >= 0),
+    ADD COLUMN unmatched int NOT NULL DEFAULT 0 CHECK (unmatched >= 0),
+    ADD COLUMN unparsed int NOT NULL DEFAULT 0 CHECK (unparsed >= 0),
+    ADD CHECK (parsed <= completed AND unmatched + unparsed <= failed);
+
 -- applied_to: the batch from whose stored pages it was made.
 ALTER TABLE batch ADD COLUMN headers jsonb, ADD COLUMN applied_to bigint REFERENCES batch;
 
