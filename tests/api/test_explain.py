@@ -30,7 +30,7 @@ REFUSED = {
     "status": 429,
     "family": 4,
     "bytes": 12,
-    "ms": {"robots": 50.0, "dns": 5.0, "connect": 20.0, "first_byte": 100.0, "total": 110.0},
+    "ms": {"robots": 50.0, "dns": 5.0, "connect": 20.0, "tls": 15.0, "first_byte": 100.0, "total": 110.0},
     "seconds": 0.161,
 }
 MOVED = {
@@ -99,7 +99,8 @@ async def test_a_timeline_has_every_step_of_every_attempt_in_order_and_the_waits
         (None, "queue", at(-8), 8000.0),
         (1, "robots", at(0), 50.0),
         (1, "dns", at(0.05), 5.0),
-        (1, "connect", at(0.055), 20.0),
+        (1, "connect", at(0.055), 5.0),
+        (1, "tls", at(0.06), 15.0),
         (1, "first_byte", at(0.075), 75.0),
         (1, "body", at(0.15), 10.0),
         (1, "failed", at(0.161), None),
@@ -128,7 +129,7 @@ async def test_a_timeline_has_every_step_of_every_attempt_in_order_and_the_waits
         "Redirected to https://b.example/x.",
         "In line at b.example, where it was redirected to.",
         "Waited for robots.txt. It says: disallowed.",
-        "Connected over IPv4, TLS included.",
+        "Connected over IPv4.",
         "Converted, read as utf-8 (meta).",
         "site_blocked: the title says so; a mark",
         "Written as failed, site_blocked: told by the test",
@@ -182,7 +183,7 @@ async def test_an_item_without_an_end_says_what_it_waits_for(api: Api, pool: Poo
     stopped = await explain(api, ids["c2"])
     assert (stopped["status"], stopped["code"], stopped["waiting_for"]) == ("cancelled", "cancelled", None)
     assert stopped["remedy"].startswith(
-        "Retry it if it is wanted after all: the batch was cancelled after it was tried not once."
+        "Retry it if it is wanted after all: the batch was cancelled before it was tried."
     )
     assert stopped["timeline"][-1]["what"] == "settled"
 

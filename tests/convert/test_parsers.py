@@ -1,5 +1,6 @@
 """What each built-in parser makes of a page: our own pages, and whatever else a page may hold."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -294,6 +295,10 @@ def test_images_come_in_their_best_size() -> None:
         (f"{base}/late.jpg", None, None, None, f"{base}/late.jpg"),
         (f"{base}/only.jpg", None, None, None, f"{base}/only.jpg"),
     ]
+    begun = time.process_time()
+    many = read("images", "<picture>" + "<source srcset='a 1w'>" * 2000 + "<img src=x>" * 2000)
+    assert isinstance(many, dict)
+    assert time.process_time() - begun < 10, "it takes as long as the page is, not as long as its square"
 
 
 def test_a_result_page_of_google_is_read_by_its_structure_without_what_is_no_result() -> None:

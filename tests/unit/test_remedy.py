@@ -26,10 +26,11 @@ def test_every_code_has_a_remedy_that_is_about_the_item_and_says_how_to_retry_wh
     ("code", "status", "tries", "said"),
     [
         (FailureCode.HTTP_4XX, 404, 1, "a.example has no such page (404)"),
+        (FailureCode.HTTP_4XX, 302, 1, "a.example redirects it (302), and does not say where to."),
         (FailureCode.HTTP_4XX, 418, 1, "says with 418"),
         (FailureCode.HTTP_5XX, 503, 4, "(503) in 4 tries."),
         (FailureCode.TIMEOUT, None, 1, "did not finish in time when it was tried."),
-        (FailureCode.CANCELLED, None, 0, "it was tried not once."),
+        (FailureCode.CANCELLED, None, 0, "cancelled before it was tried."),
     ],
 )
 def test_a_remedy_has_the_status_and_how_often_it_was_tried(

@@ -45,8 +45,8 @@ _REMEDIES: dict[FailureCode, str] = {
     FailureCode.PARSER_NO_MATCH: "Leave {url} out, or take another parser; without one the page itself is the result.",
     FailureCode.PARSER_FAILED: "Please report {url} and the parser; without a parser the page itself is the result.",
     FailureCode.WORKER_LOST: "Look into the workers' log for what ended them at {url}, and please report it.",
-    FailureCode.DEADLINE: "Retry it, in a batch with more time, or with fewer pages of {host} in it: the time was over after it was tried {times}.",
-    FailureCode.CANCELLED: "Retry it if it is wanted after all: the batch was cancelled after it was tried {times}.",
+    FailureCode.DEADLINE: "Retry it, in a batch with more time, or with fewer pages of {host} in it: the time was over {after}.",
+    FailureCode.CANCELLED: "Retry it if it is wanted after all: the batch was cancelled {after}.",
     FailureCode.INTERNAL: "Retry it; if it fails again, please report it with what the log says of this item.",
     FailureCode.CONTENT_UNAVAILABLE: "Fetch {url} again in a new batch, and look at the blob store: an object is missing or damaged.",
 }
@@ -57,18 +57,23 @@ _BY_STATUS = {
     404: "Check {url}: {host} has no such page (404).",
     410: "Leave {url} out: {host} says that the page is gone for good (410).",
 }
+_NOWHERE = "Check {url}: {host} redirects it ({status}), and does not say where to."
 
 
 def remedy(code: FailureCode, case: Case) -> str:
     """A sentence; where a retry can help, one more that says how."""
-    text = _BY_STATUS.get(case.status or 0) if code is FailureCode.HTTP_4XX else None
+    text = None
+    if code is FailureCode.HTTP_4XX and case.status is not None:
+        text = _NOWHERE if case.status < 400 else _BY_STATUS.get(case.status)
     said = (text or _REMEDIES[code]).format(
         url=case.url,
         host=case.host,
         status=case.status,
         tries={1: "when it was tried"}.get(case.tries, f"in {case.tries} tries"),
-        times={0: "not once", 1: "once"}.get(case.tries, f"{case.tries} times"),
+        after={0: "before it was tried", 1: "after it was tried once"}.get(case.tries, f"after {case.tries} tries"),
     )
     if FAILURES[code].retryable:
-        said += f" POST /v1/batches/{case.batch}/retry?codes={code} tries all items again that failed so."
+        said += (
+            f" Once the batch is done, POST /v1/batches/{case.batch}/retry?codes={code} tries all again that failed so."
+        )
     return said

@@ -49,10 +49,11 @@ class Passage:
     resolving: bool = False
     tunnel: Literal["reaching", "asking"] | None = None  # what is being done with a proxy
     reused: bool = True  # until something is resolved for it
-    dialled: bool = False  # TCP stands; for TLS, the handshake is next
+    dialled: float | None = None  # when TCP stood; for TLS, the handshake is next
     connected: bool = False
     dns: float = 0.0
     connect: float = 0.0  # TLS included
+    tls: float = 0.0
     family: int | None = None
 
 
@@ -99,7 +100,10 @@ class GuardedConnector(TCPConnector):
         connection = await super().connect(req, traces, timeout)
         way.connected = True
         if not way.reused:
-            way.connect = perf_counter() - started - way.dns
+            now = perf_counter()
+            way.connect = now - started - way.dns
+            if req.is_ssl() and way.dialled is not None:
+                way.tls = now - way.dialled
         if self._proxies is not None and connection.protocol is not None:
             way.family = self._families.get(connection.protocol)
         elif connection.transport is not None:
@@ -208,5 +212,5 @@ def _share(total: int, sessions: int) -> int:
 def _receiver(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
     # Asked for once TCP stands, before the TLS handshake.
     if (way := passage.get(None)) is not None:
-        way.dialled = True
+        way.dialled = perf_counter()
     return Receiver(loop)

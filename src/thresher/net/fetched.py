@@ -31,8 +31,8 @@ class Fetched:
     """A response, whatever its status.
 
     `url` is the final href and `redirects` the hrefs before it, oldest first. `body` is as it came over the wire, still in its `content_encoding`.
-    `headers` are those of KEPT_HEADERS, lower-cased; bytes in them that are not UTF-8 are U+FFFD. `family` is 4 or 6. `ms` has `dns` and `connect` (TLS
-    included; each the sum over the hops, 0 for a kept connection), and `first_byte` and `total` since the start. `moved`: the response is a redirect
+    `headers` are those of KEPT_HEADERS, lower-cased; bytes in them that are not UTF-8 are U+FFFD. `family` is 4 or 6. `ms` has `dns` and `connect`
+    (each the sum over the hops, 0 for a kept connection), `tls` if some of `connect` was its handshakes, and `first_byte` and `total` since the start. `moved`: the response is a redirect
     to `url`, which was not followed.
     """
 
@@ -79,11 +79,13 @@ class Attempt:
     first_byte: float | None = None
     dns: float = 0.0  # of the hops before
     connect: float = 0.0
+    tls: float = 0.0
 
     def next_request(self) -> Passage:
         """A fresh passage for a request about to be sent."""
         self.dns += self.way.dns
         self.connect += self.way.connect
+        self.tls += self.way.tls
         self.way = Passage()
         self.status, self.expected, self.first_byte, self.received = None, None, None, 0
         return self.way
@@ -104,6 +106,8 @@ class Attempt:
             "connect": self.connect + self.way.connect,
             "total": perf_counter() - self.started,
         }
+        if tls := self.tls + self.way.tls:
+            phases["tls"] = tls
         if self.first_byte is not None:
             phases["first_byte"] = self.first_byte - self.started
         return {name: round(seconds * 1000, 3) for name, seconds in phases.items()}

@@ -78,18 +78,21 @@ def _attempt(record: Record, host: str, *, asked_robots: bool) -> Iterator[Step]
 
 
 def _fetch(record: Record, host: str, at: datetime, ms: dict[str, float]) -> Iterator[Step]:
-    dns, connect, total = ms.get("dns", 0.0), ms.get("connect", 0.0), ms["total"]
+    dns, connect, tls, total = ms.get("dns", 0.0), ms.get("connect", 0.0), ms.get("tls", 0.0), ms["total"]
     yield _step(at, dns, "dns", f"Looked up {host}." if dns else "Its address was known already, or not asked for.")
     over = f"IPv{record['family']}" if "family" in record else "no address so far"
-    text = f"Connected over {over}, TLS included." if connect else "Over a connection that was there, or none."
-    yield _step(at + timedelta(milliseconds=dns), connect, "connect", text)
+    text = f"Connected over {over}." if connect else "Over a connection that was there, or none."
+    yield _step(at + timedelta(milliseconds=dns), connect - tls, "connect", text)
+    if tls:
+        yield _step(at + timedelta(milliseconds=dns + connect - tls), tls, "tls", "Agreed on TLS.")
     asked = at + timedelta(milliseconds=dns + connect)
     if "first_byte" not in ms:
-        yield _step(asked, total - dns - connect, "no_answer", "No answer came.")
+        yield _step(asked, total - dns - connect, "no_answer", "No valid answer came.")
         return
     first = ms["first_byte"]
-    status = f" of the answer, status {record['status']}" if "status" in record else " of the answer"
-    yield _step(asked, first - dns - connect, "first_byte", f"Waited for the head{status}.")
+    status = f", status {record['status']}" if "status" in record else ""
+    via = f", after redirects to {record['final_url']}" if "final_url" in record else ""
+    yield _step(asked, first - dns - connect, "first_byte", f"Waited for the head of the answer{status}{via}.")
     yield _step(
         at + timedelta(milliseconds=first), total - first, "body", f"{record.get('bytes', 0):,} bytes of the body came."
     )

@@ -1,6 +1,7 @@
 """Images with their texts and sizes, each with the largest of the candidates that it offers."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from turbohtml import Element
@@ -8,6 +9,7 @@ from turbohtml import Element
 from thresher.convert.links import LAZY
 from thresher.convert.parsers.page import Page, tidy
 
+_NEAR = 100  # nodes before an image that may be sources of its picture; honest ones have five, with space between
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset")
 
 
@@ -40,7 +42,8 @@ def _largest(page: Page, image: Element) -> str | None:
     """The candidate with the highest descriptor, of the image and of the picture that it is in."""
     elements = [image]
     if isinstance(image.parent, Element) and image.parent.tag == "picture":
-        elements += image.parent.select("source")
+        before = reversed([*islice(image.previous_siblings, _NEAR)])
+        elements += [one for one in before if isinstance(one, Element) and one.tag == "source"]
     offers = [
         (size, url)
         for element in elements
