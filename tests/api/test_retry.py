@@ -1,5 +1,6 @@
 """POST /v1/batches/{id}/retry: which items are taken, what the new batch inherits, and what is refused."""
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -113,10 +114,12 @@ async def test_a_retry_can_be_narrowed_by_codes_and_one_of_nothing_is_refused(ap
     ):
         made = await retried(api, first, **how)
         assert sorted(row["custom_id"] for row in await listed(api, made, status="pending")) == taken, how
+        await api.client.post(f"/v1/batches/{made['id']}/cancel")
     assert await refused(api, first, json={"codes": ["tls_error", "internal"]}) == (
         400,
         "nothing_to_retry",
-        "There is nothing to retry: no item of the batch has failed with tls_error, internal.",
+        "There is nothing to retry: no item of the batch has failed with tls_error, internal, but for what retries have"
+        f" completed or are at; the latest is {made['id']}.",
     )
     for how, detail in (
         (
@@ -162,6 +165,7 @@ async def test_a_stopped_batch_is_retried_the_same_whether_its_rows_are_written_
     ):
         made = await retried(api, first, **how)
         assert sorted(row["custom_id"] for row in await listed(api, made, status="pending")) == taken, how
+        await api.client.post(f"/v1/batches/{made['id']}/cancel")
     assert (await refused(api, first, params={"codes": "deadline"}))[1] == "nothing_to_retry"
 
 
@@ -174,8 +178,9 @@ async def test_a_retry_is_paid_for_and_done_once_under_a_key(api: Api, worker: W
     assert await pool.fetchval("SELECT count(*) FROM batch") == 2
     account = await pool.fetchval("SELECT min(id) FROM account")
     async with pool.acquire() as connection:
-        await ledger.grant(connection, account, 2)
         assert (await ledger.statement(connection, account)).reserved == 3
+        await api.client.post(f"/v1/batches/{made['id']}/cancel")
+        await ledger.grant(connection, account, 2)
     assert await refused(api, first) == (
         402,
         "credits_exhausted",
@@ -183,6 +188,28 @@ async def test_a_retry_is_paid_for_and_done_once_under_a_key(api: Api, worker: W
     )
     assert await pool.fetchval("SELECT count(*) FROM batch") == 2
     await retried(api, first, params={"codes": "timeout"})
+
+
+async def test_of_a_line_of_retries_nothing_is_fetched_twice_that_is_there_or_under_way(
+    api: Api, worker: Worker
+) -> None:
+    first = await api.create(*URLS)
+    await worker.work(FATE)
+    path = f"/v1/batches/{first['id']}/retry"
+    answers = await asyncio.gather(*(api.client.post(path) for _ in range(3)))
+    [made] = [answer.json() for answer in answers if answer.status_code == 200]
+    assert made["total_urls"] == 3
+    for answer in answers:
+        if answer.status_code != 200:
+            assert answer.json()["detail"].endswith(f"or are at; the latest is {made['id']}."), answer.text
+    await worker.work(fate(c1=FailureCode.TIMEOUT))
+    again, deeper = await retried(api, first), await refused(api, made)
+    assert [row["custom_id"] for row in await listed(api, again, status="pending")] == ["c1"]
+    assert deeper[1] == "nothing_to_retry", "the retry of the retry would fetch the same"
+    await worker.work()
+    assert (await refused(api, first))[1] == (await refused(api, made))[1] == "nothing_to_retry"
+    await api.client.delete(f"/v1/batches/{again['id']}")
+    assert (await retried(api, first))["total_urls"] == 1, "what was purged is gone"
 
 
 async def test_merged_items_and_lines_are_each_item_once_with_its_best_result_while_the_retry_runs_and_after(

@@ -70,7 +70,7 @@ class Line(RuleBasedStateMachine):
         batch = await kit.submit(self.connection, account, [n % 4 for n in range(ITEMS)])
         self.lives.append(Life(batch, list(range(ITEMS))))
         await batches.stop(self.connection, other.id, Outcome.CANCELLED)
-        for luck in range(4):
+        for luck in range(3):
             await self._work(luck, 2, half=luck % 2 == 0)
         await self._stop(self.lives[0], Outcome.CANCELLED)
 
@@ -82,11 +82,14 @@ class Line(RuleBasedStateMachine):
     @rule(which=PICK, narrow=st.sampled_from([None, None, FailureCode.HTTP_4XX, FailureCode.CANCELLED]))
     def retry(self, which: int, narrow: FailureCode | None) -> None:
         life = self.done[which % len(self.done)] if which % 3 == 0 else self.done[-1]
+        held = self._held()
         again = Again(None if narrow is None else [narrow], None, 3600.0, 3)
         taken = [
             place
             for ord_, place in enumerate(life.places)
-            if life.ends[ord_][0] is not ItemState.COMPLETED and narrow in (None, life.ends[ord_][1])
+            if life.ends[ord_][0] is not ItemState.COMPLETED
+            and narrow in (None, life.ends[ord_][1])
+            and place not in held
         ]
         if not taken:
             with pytest.raises(retries.NothingToRetry):
@@ -100,6 +103,16 @@ class Line(RuleBasedStateMachine):
         )
         self.met |= {f"generation {made.generation}"}
         self.lives.append(Life(made, taken))
+
+    def _held(self) -> set[int]:
+        """The places of items that a retry has completed, or has still to finish."""
+        held = set()
+        for life in (life for life in self.lives[1:] if not life.purged):
+            for ord_, place in enumerate(life.places):
+                ended = life.ends.get(ord_)
+                if ended[0] is ItemState.COMPLETED if ended else life.batch.state is not BatchState.DONE:
+                    held.add(place)
+        return held
 
     @rule(luck=st.integers(0, 8), many=st.integers(1, 3), half=st.booleans())
     def work(self, luck: int, many: int, half: bool) -> None:

@@ -70,7 +70,7 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         400,
         "bad_request",
         "Bad Request",
-        "Every item of the batch has a result, or none has failed with one of the codes. No batch was made.",
+        "Every item of the batch has a result, or none has failed with one of the codes, or retries are at them. No batch was made.",
         "Look at the batch's items and their codes; without `codes`, all items without a result are retried.",
     ),
     ProblemCode.INVALID_API_KEY: ProblemKind(

@@ -24,13 +24,20 @@ INSERT INTO batch_progress (batch_id, account_id, state, total, started_at)
 SELECT id, account_id, 'running', 0, now() FROM batch WHERE id = $1
 """
 
+# Retries of one line are made one after the other, so that each sees what those before it took.
+_ONE_BY_ONE = "SELECT pg_advisory_xact_lock(4, hashtext($1::bigint::text))"
+
 # The items of $1 without a result, of a few codes $2 or of all if that is null; $3 is the code of those that nothing had
 # settled when the batch was stopped, whether it is written already or not. None of a purged batch: its rows are going, and
-# this statement sees all of them or the mark.
+# this statement sees all of them or the mark. None that another retry of the line has completed, or has still to finish.
 _WANTED = """
 FROM item i JOIN batch_progress p ON p.batch_id = i.batch_id
 WHERE i.batch_id = $1 AND i.state <> 1 AND p.state = 'done' AND p.purged_at IS NULL
   AND ($2::text[] IS NULL OR CASE i.state WHEN 0 THEN $3 ELSE i.failure END = ANY ($2))
+  AND NOT EXISTS (
+    SELECT FROM item r JOIN batch_progress q ON q.batch_id = r.batch_id
+    WHERE r.origin_batch = coalesce(i.origin_batch, i.batch_id) AND r.origin_ord = coalesce(i.origin_ord, i.ord)
+      AND q.purged_at IS NULL AND (r.state = 1 OR (r.state = 0 AND q.state <> 'done')))
 """
 
 _COUNT = f"SELECT count(*) {_WANTED}"
@@ -54,6 +61,9 @@ INSERT INTO ledger (account_id, batch_id, kind, amount)
 SELECT account_id, id, 'reserve', price * $2::bigint FROM batch WHERE id = $1
 """
 
+# The latest retry of the line $1 but for the one that is being made.
+_LATEST = "SELECT public_id FROM batch WHERE root = $1 AND id <> $2 ORDER BY id DESC LIMIT 1"
+
 _PRICE = "SELECT price FROM batch WHERE id = $1"
 
 
@@ -61,7 +71,14 @@ PATIENCE = 600.0  # seconds for the copy of the items: a million of them take ha
 
 
 class NothingToRetry(Exception):
-    """Every item of the batch has a result, or none has failed with one of the codes."""
+    """Every item of the batch has a result, or none has failed with one of the codes, or other retries of its line are at them.
+
+    `latest`: the id of the latest of those, None if there are none.
+    """
+
+    def __init__(self, latest: str | None) -> None:
+        super().__init__(latest)
+        self.latest = latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +103,7 @@ async def retry(connection: Connection, batch: Batch, again: Again) -> Batch:
     wanted: list[Any] = [batch.id, codes, items.left_as(batch)[1]]
     root = batch.root or batch.id
     async with connection.transaction():
+        await connection.execute(_ONE_BY_ONE, root, timeout=PATIENCE)
         if await ledger.hold(connection, batch.account_id):
             needed = await connection.fetchval(_COUNT, *wanted) * await connection.fetchval(_PRICE, batch.id)
             await ledger.afford(connection, batch.account_id, needed)
@@ -93,7 +111,7 @@ async def retry(connection: Connection, batch: Batch, again: Again) -> Batch:
         await connection.execute(_INSERT_PROGRESS, key)
         count = await connection.fetchval(_TAKE, *wanted, key, root, timeout=PATIENCE)
         if not count:
-            raise NothingToRetry
+            raise NothingToRetry(await connection.fetchval(_LATEST, root, key))
         await connection.execute(_COUNTED, key, count)
         await connection.execute(_RESERVE, key, count)
         await feeds.begin(connection, key, batch.webhook, batch.options)

@@ -65,16 +65,18 @@ async def retry_batch(
         again = Again(wanted.codes or None, pairs, limits.batch_timeout, limits.shard_size)
         try:
             made = await retries.retry(connection, batch, again)
-        except retries.NothingToRetry:
+        except retries.NothingToRetry as nothing:
             await find_batch(connection, caller, batch_id)  # if it was purged since, this says so
-            raise Problem(ProblemCode.NOTHING_TO_RETRY, _nothing(batch, wanted.codes)) from None
+            raise Problem(ProblemCode.NOTHING_TO_RETRY, _nothing(batch, wanted.codes, nothing.latest)) from None
         return json_reply(views.batch_view(made, limits.usd_per_credit))
 
     return await once(request, caller, key, read, write)
 
 
-def _nothing(batch: Batch, codes: frozenset[FailureCode]) -> str:
-    if batch.completed == batch.total:
-        return f"There is nothing to retry: all {batch.total} items of the batch have a result."
-    named = ", ".join(code for code in FailureCode if code in codes)
-    return f"There is nothing to retry: no item of the batch has failed with {named}."
+def _nothing(batch: Batch, codes: frozenset[FailureCode], latest: str | None) -> str:
+    text = f"all {batch.total} items of the batch have a result"
+    if codes and batch.completed < batch.total:
+        text = f"no item of the batch has failed with {', '.join(code for code in FailureCode if code in codes)}"
+    if latest is not None and batch.completed < batch.total:
+        text += f", but for what retries have completed or are at; the latest is {latest}"
+    return f"There is nothing to retry: {text}."
