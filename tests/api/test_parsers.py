@@ -7,6 +7,7 @@ import orjson
 import pytest
 from tests.api.conftest import Api
 from tests.api.worker import Worker
+from tests.support.plugins import installed
 
 from thresher.convert.document import Source
 from thresher.domain import credit, parsers
@@ -50,6 +51,24 @@ async def test_what_a_parser_made_is_the_json_of_an_item_wherever_it_is_read(api
     assert value == {"emails": EMAILS}
     jsonschema_rs.validate(parsers.PARSERS["@thresher/emails"].schema, value)
     assert content["markdown_content"].startswith("Write to us@barn.example")
+
+
+async def test_parsers_of_packages_are_listed_with_theirs_and_priced_as_they_say(api: Api) -> None:
+    with installed("good", "bad"):
+        listed = (await api.get("/v1/parsers"))["data"]
+        added = [(one["id"], one["package"], one["credits"]) for one in listed if one["source"] == "plugin"]
+        assert added == [
+            ("@acme/headings", "acme-barn 1.2", 2),
+            ("@acme/whims", "acme-weeds 0.1", 1),
+            ("@acme/nowhere", "acme-weeds 0.1", 1),
+        ]
+        assert {one["package"] for one in listed if one["source"] == "built_in"} == {None}
+        made = await api.create("https://a.example/", "https://b.example/", parser="@acme/headings")
+        assert made["parser"] == "@acme/headings"
+        assert (await api.get("/v1/account"))["credits"]["reserved"] == 4
+    refused = await api.client.post("/v1/batches", json={"urls": ["https://a.example/"], "parser": "@acme/headings"})
+    assert refused.status_code == 400
+    assert "No parser with this name and/or version found" in refused.json()["message"]
 
 
 async def test_a_batch_says_of_how_many_of_its_pages_the_parser_made_something(api: Api, pool: Pool) -> None:

@@ -10,6 +10,8 @@ import pytest_asyncio
 from tests.acceptance.served import Served
 from tests.cli.kit import Cli
 from tests.serve.conftest import room as room  # for tests that start a server of their own
+from tests.serve.support import SOURCE
+from tests.support import plugins
 from tests.support.origin import Origin
 
 
@@ -23,7 +25,8 @@ async def origin() -> AsyncIterator[Origin]:
 async def server(origin: Origin) -> AsyncIterator[Served]:
     folder = Path(tempfile.mkdtemp(prefix="thresher-cli-"))
     try:
-        environment = origin.environment | {"THRESHER_WEBHOOK_ALLOW": "127.0.0.1"}
+        more = {"THRESHER_WEBHOOK_ALLOW": "127.0.0.1", "PYTHONPATH": plugins.before(str(SOURCE), "good", "bad")}
+        environment = origin.environment | more
         async with Served(folder / "data", environment) as running:
             yield running
     finally:

@@ -84,17 +84,23 @@ async def some_batch(cli: Cli, *more: str) -> str:
 
 async def test_a_parser_adds_its_json_to_each_line_and_the_list_of_parsers_says_which_there_are(cli: Cli) -> None:
     listed = await cli.run("parsers")
-    assert "@thresher/emails\t1\tThe e-mail addresses of a page\t@olostep/extract-emails" in listed.out.splitlines()
+    rows = listed.out.splitlines()
+    assert "@thresher/emails\t1\tThe e-mail addresses of a page\t@olostep/extract-emails\tbuilt in" in rows
+    assert "@acme/headings\t2\tThe headings of a page\t\tacme-barn 1.2" in rows
     ended = await cli.run("batch", *urls(1), "--parser", "@thresher/links")
     (row,) = ended.rows
     assert [link["text"] for link in json.loads(row["json"])["links"]] == ["Home", "Next"]
     assert "The parser matched 1 of 1 pages." in ended.err
 
 
-async def test_a_parser_that_does_not_fit_its_pages_shows(cli: Cli) -> None:
-    ended = await cli.run("batch", *urls(2), "--parser", "@thresher/product", "--no-wait")
-    shown = await cli.run("status", ended.out.strip(), "--watch")
-    assert "  The parser matched 0 of 2 pages." in shown.out.splitlines()
+async def test_a_parser_of_an_installed_package_reads_a_batch_and_how_well_it_fits_is_told(cli: Cli) -> None:
+    given = ("http://a.example/page/x", "http://a.example/page/nothing")
+    batch = (await cli.run("batch", *given, "--parser", "@acme/whims", "--no-wait")).out.strip()
+    shown = await cli.run("status", batch, "--watch")
+    assert "  The parser matched 1 of 2 pages." in shown.out.splitlines()
+    read, unread = (await cli.run("results", batch, "--format", "json")).rows
+    assert json.loads(read["json"]) == {"url": given[0], "nul": False}
+    assert unread["error"]["code"] == "parser_no_match"
 
 
 async def test_redirects_show_where_they_led_and_a_country_whether_it_was_asked_from(cli: Cli) -> None:

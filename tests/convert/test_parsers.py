@@ -436,7 +436,7 @@ def test_a_page_that_a_parser_cannot_read_is_its_own_failure_and_the_conversion_
     frame = Frame.parse(encode(source, document, {}))
     assert frame.json(10**6) is None
     gone = parsers.run("@thresher/gone", "", URL, Laps())
-    assert gone == Failure(FailureCode.PARSER_FAILED, "This version has no parser @thresher/gone.")
+    assert gone == Failure(FailureCode.PARSER_FAILED, "This worker has no parser @thresher/gone.")
 
 
 def junk() -> Iterator[str]:

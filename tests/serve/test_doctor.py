@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from tests.serve.support import environment, processes_with
 from tests.serve.test_commands import COMMAND, Server, run
+from tests.support.plugins import installed
 
 from thresher.cli import runfile
-from thresher.cli.doctor import report
+from thresher.cli.doctor import parts, report
 from thresher.cli.doctor.finding import Finding, State, ok
 from thresher.settings import Settings
 from thresher.storage.migrations import migrate
@@ -99,6 +100,17 @@ async def test_a_name_that_is_no_setting_is_told_with_what_it_may_mean(room: Pat
     checks = await doctor(room, well=True, THRESHER_WORKRES="3", THRESHER_CONFIG=str(room / "settings.toml"))
     assert checks["settings"].state == "warning"
     assert checks["settings"].found == "not a setting: THRESHER_WORKRES (THRESHER_WORKERS?), fetch_alow (fetch_allow?)"
+
+
+async def test_a_parser_of_a_package_that_cannot_be_used_is_named(room: Path) -> None:
+    with installed("bad"):
+        found = await parts.plugged(Settings(data_dir=room))
+    assert found is not None
+    assert found.state is State.WARNING
+    assert "i-gone (acme_weeds.gone:GONE) of acme-weeds 0.1: ModuleNotFoundError" in found.found
+    with installed("good"):
+        assert await parts.plugged(Settings(data_dir=room)) == ok("@acme/headings (acme-barn 1.2)")
+    assert await parts.plugged(Settings(data_dir=room)) is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may not run PostgreSQL itself")

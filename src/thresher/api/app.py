@@ -25,6 +25,7 @@ from thresher.api.openapi import describe
 from thresher.api.protocol import speaking_of
 from thresher.api.state import open_state
 from thresher.api.watch import Watch
+from thresher.domain import plugins
 from thresher.settings import Settings
 from thresher.storage.blobs import StoreUnusable
 from thresher.storage.database import DatabaseUnavailable
@@ -60,6 +61,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,  # which becomes the name of a method in generated clients
     )
+    for fault in plugins.installed().faults:
+        log.warning("a parser is left out: %s", fault)
     app.mount("/docs/assets", ops.Assets(packages=[("fastapi_swagger", "resources")]), name="swagger")
     app.state.closing = lambda: False
     app.state.known_keys = KnownKeys()

@@ -1,8 +1,9 @@
-"""The converter child: `python -m thresher.convert.child PARENT_PID CPU MEMORY DECODED OUTPUT` (seconds, then bytes).
+"""The converter child: `python -m thresher.convert.child PARENT_PID CPU MEMORY DECODED OUTPUT [plugins]` (seconds, then bytes).
 
 Reads conversions from standard input and answers on standard output, one after the other, until the input ends or
-the parent dies. Whatever it meets costs at most this process. Its first message, {"ready": true, "missing": [...]},
-says that it serves, and which means of confinement (confine.py) there are not.
+the parent dies. Whatever it meets costs at most this process. Its first message, {"ready": true, "missing": [...],
+"faults": [...]}, says that it serves, which means of confinement (confine.py) there are not, and which parsers of packages
+are left out, if it is to have any; {"ready": false, "reason": ...} that with them it cannot.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ from thresher.convert.convert import convert
 from thresher.convert.document import How, Source
 from thresher.convert.frame import encode
 from thresher.convert.laps import Laps
+from thresher.convert.parsers import plugged
 from thresher.domain.failure import Failure, FailureCode, ItemFailed
 
 _PR_SET_PDEATHSIG = 1
@@ -29,8 +31,8 @@ _STOUT = 4  # a child that has grown by a fourth of its limit is replaced
 
 def main(arguments: list[str]) -> int:
     """Serve until the input ends. Returns the exit status."""
-    parent, (memory, decoded, output) = int(arguments[0]), map(int, arguments[2:])
-    requests, answers, held = prepare(parent, memory)
+    parent, (memory, decoded, output) = int(arguments[0]), map(int, arguments[2:5])
+    requests, answers, held = prepare(parent, memory, plugins="plugins" in arguments[5:])
     slim = held()
     while (message := wire.read(requests)) is not None:
         with _processor_time(float(arguments[1])):
@@ -43,13 +45,18 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def prepare(parent: int, memory: int) -> tuple[BinaryIO, BinaryIO, Callable[[], int]]:
+def prepare(parent: int, memory: int, *, plugins: bool = False) -> tuple[BinaryIO, BinaryIO, Callable[[], int]]:
     """All that is done before the first page. Returns where requests come from, where answers go, and `_held`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     _die_with(parent)
     requests, answers = _take_over_stdio()
     held = _held()
-    _send(answers, {"ready": True, "missing": confine(memory)})
+    try:
+        faults = plugged.load() if plugins else []
+    except plugged.Unconfinable as error:
+        _send(answers, {"ready": False, "reason": str(error)})
+        sys.exit(1)
+    _send(answers, {"ready": True, "missing": confine(memory), "faults": faults})
     return requests, answers, held
 
 

@@ -57,14 +57,21 @@ class Child:
         self._reader = reader
         self._writer = writer
         self.missing: tuple[str, ...] = ()  # what it cannot be confined by, on this kernel
+        self.faults: tuple[str, ...] = ()  # which parsers of packages it has left out, and why
 
     @classmethod
-    async def spawn(cls, limits: Limits) -> "Child":
-        """Start a child and wait until it serves. Raises SpawnFailed."""
+    async def spawn(cls, limits: Limits, *, plugins: bool = False) -> "Child":
+        """Start a child, if asked with the parsers of packages, and wait until it serves. Raises SpawnFailed."""
         ours, theirs = socket.socketpair()
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, *PROGRAM, str(os.getpid()), *map(str, astuple(limits))),
+                *(
+                    sys.executable,
+                    *PROGRAM,
+                    str(os.getpid()),
+                    *map(str, astuple(limits)),
+                    *(["plugins"] if plugins else []),
+                ),
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
@@ -78,8 +85,7 @@ class Child:
         child = cls(process, reader, writer)
         try:
             async with asyncio.timeout(_READY_SECONDS):
-                header, _ = await child.receive(0)
-                child.missing = tuple(header.get("missing", ()))
+                await child._greeted()
         except (ChildDied, TimeoutError) as error:
             await child.kill()
             raise SpawnFailed(f"the converter did not start: {error or 'no answer'}") from error
@@ -87,6 +93,12 @@ class Child:
             await child.kill()
             raise
         return child
+
+    async def _greeted(self) -> None:
+        header, _ = await self.receive(0)
+        if not header.get("ready"):
+            raise ChildDied(str(header.get("reason")))
+        self.missing, self.faults = tuple(header.get("missing", ())), tuple(header.get("faults", ()))
 
     @property
     def pid(self) -> int:

@@ -5,6 +5,7 @@ while one is computed, so that the child never waits. Knows nothing of where bod
 """
 
 import asyncio
+import logging
 import signal
 from collections import deque
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,10 @@ from typing import Any
 
 from thresher.convert.document import How, Source
 from thresher.convert.process import Child, ChildDied, Limits, SpawnFailed
+from thresher.domain import plugins
 from thresher.domain.failure import FailureCode, ItemFailed
+
+log = logging.getLogger("thresher.convert")
 
 _DEPTH = 2  # requests at the child: the one computed, and the next
 _SPAWNS = 3  # tries to start a child before the machine is given up
@@ -65,6 +69,7 @@ class Converter:
         self._sent: deque[_Job] = deque()
         self._wake = asyncio.Event()
         self._closed = False
+        self._plugins = bool(plugins.entries())
 
     @property
     def pid(self) -> int | None:
@@ -76,11 +81,16 @@ class Converter:
         """What this kernel lacks to confine the child by: "seccomp", "landlock", "memory"."""
         return self._child.missing if self._child else ()
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Which parsers of packages the child has left out, and why."""
+        return self._child.faults if self._child else ()
+
     async def start(self) -> None:
         """Start the child. Raises SpawnFailed where none can be started."""
         if self._runner is not None or self._closed:
             raise RuntimeError("a converter is started once")
-        self._child = await Child.spawn(self._limits)
+        self._child = await self._spawn()
         self._runner = asyncio.create_task(self._run(), name="converter")
 
     async def convert(self, source: Source, meta: dict[str, Any] | None = None, how: How = _PLAIN) -> Converted:
@@ -188,7 +198,7 @@ class Converter:
         await self._drop_child()
         for attempt in range(1, _SPAWNS + 1):
             try:
-                self._child = await Child.spawn(self._limits)
+                self._child = await self._spawn()
             except SpawnFailed as error:
                 if attempt < _SPAWNS and not self._closed:
                     continue  # something killed it while it started; that need not happen twice
@@ -196,6 +206,18 @@ class Converter:
                     _fail(job, SpawnFailed(str(error)))
                 self._queue.clear()
             return
+
+    async def _spawn(self) -> Child:
+        """Raises SpawnFailed. Where packages with parsers keep a child from starting, it and all later ones go without."""
+        if not self._plugins:
+            return await Child.spawn(self._limits)
+        try:
+            return await Child.spawn(self._limits, plugins=True)
+        except SpawnFailed as error:
+            child = await Child.spawn(self._limits)
+            self._plugins, child.faults = False, (f"all of them: {error}",)
+            log.error("the parsers of packages are left out: %s", error)  # noqa: TRY400 - the reason is in the message
+            return child
 
     async def _drop_child(self) -> None:
         if self._child is not None:

@@ -1,4 +1,6 @@
-"""The built-in parsers as a caller sees them: ids, what each makes of a page, and its price. How it does so is convert/parsers/.
+"""Parsers as a caller sees them: ids, what each makes of a page, and its price. How it does so is convert/parsers/.
+
+The built-in ones are a table; others are added by packages (domain/plugins.py).
 
 What a parser makes is always an object, and every key that its schema names is always there: null or empty for what the
 page does not have. Only where another system has documented the schema, keys are absent as they are there.
@@ -8,18 +10,24 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from thresher.domain import plugins
+
 Schema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Parser:
-    """`aliases` are ids of other systems that mean the same, `schema` is JSON Schema (2020-12), `credits` the price of a completed item."""
+    """`aliases` are ids of other systems that mean the same, `schema` is JSON Schema (2020-12), `credits` the price of a completed item,
+
+    `package` the name and version of the package that adds it, None for one that is built in.
+    """
 
     id: str
     title: str
     schema: Schema
     aliases: tuple[str, ...] = ()
     credits: int = 1
+    package: str | None = None
 
 
 def _object(description: str = "", /, absent: Collection[str] = (), **properties: Schema) -> Schema:
@@ -254,6 +262,24 @@ _BY_NAME = {name: parser for parser in PARSERS.values() for name in (parser.id, 
 NAMES: tuple[str, ...] = tuple(_BY_NAME)
 
 
-def find(name: str) -> Parser | None:
-    """The parser of an id or an alias."""
+def built_in(name: str) -> Parser | None:
+    """The built-in parser of an id or an alias."""
     return _BY_NAME.get(name)
+
+
+def find(name: str) -> Parser | None:
+    """The parser of an id or an alias, whoever adds it."""
+    # Ids of packages begin like this; nobody else has theirs looked for and imported.
+    return _BY_NAME.get(name) or (_added().get(name) if name.startswith("@") else None)
+
+
+def every() -> list[Parser]:
+    """The built-in parsers, then those of packages."""
+    return [*PARSERS.values(), *_added().values()]
+
+
+def _added() -> dict[str, Parser]:
+    return {
+        name: Parser(name, one.plugin.title, one.plugin.schema, (), one.plugin.credits, one.package)
+        for name, one in plugins.installed().plugins.items()
+    }

@@ -185,6 +185,8 @@ async def _tools(
     await converter.start()
     if converter.missing:
         log.warning("this kernel does not confine converters by: %s", ", ".join(converter.missing))
+    for fault in converter.faults:
+        log.warning("a parser is left out: %s", fault)
     try:
         async with Fetcher.from_settings(settings) as fetcher:
             robots = Robots(fetcher, pool, settings)

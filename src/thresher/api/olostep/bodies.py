@@ -73,7 +73,8 @@ class NewItem(Schema):
     metadata: NewMetadata = None
 
 
-_ParserId = Annotated[str | None, WithJsonSchema({"enum": [*parsers.NAMES, "none", "", None]})]
+_PARSER_IDS = [name for parser in parsers.every() for name in (parser.id, *parser.aliases)]
+_ParserId = Annotated[str | None, WithJsonSchema({"enum": [*_PARSER_IDS, "none", "", None]})]
 
 
 class Parser(Schema):

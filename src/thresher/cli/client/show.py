@@ -42,9 +42,12 @@ def batches(views: Sequence[Json]) -> None:
 
 
 def parsers(views: Sequence[Json]) -> None:
-    """A row each, with the other ids at the end."""
-    rows = [(view["id"], str(view["credits"]), view["title"], ", ".join(view["aliases"])) for view in views]
-    table.write(rows, ("parser", "credits", "what it reads", "also"))
+    """A row each, with the other ids, and the package of those that are not built in."""
+    rows = [
+        (view["id"], str(view["credits"]), view["title"], ", ".join(view["aliases"]), view["package"] or "built in")
+        for view in views
+    ]
+    table.write(rows, ("parser", "credits", "what it reads", "also", "from"))
 
 
 def explanation(told: Json) -> None:

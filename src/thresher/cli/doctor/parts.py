@@ -8,6 +8,7 @@ from thresher.cli.errors import redacted
 from thresher.convert.document import Source
 from thresher.convert.process import SpawnFailed
 from thresher.convert.sandbox import Converter
+from thresher.domain import plugins
 from thresher.domain.failure import ItemFailed
 from thresher.net.lookup import SystemLookup
 from thresher.settings import Settings
@@ -107,6 +108,28 @@ async def converter(settings: Settings) -> Finding:
             "Use Linux 5.13 or later, and let containers call seccomp and Landlock.",
         )
     return ok("a page was converted in a child process without network, files to write and other programs")
+
+
+async def plugged(settings: Settings) -> Finding | None:
+    """The parsers of installed packages, by importing them as a converter does."""
+    if not plugins.entries():
+        return None
+    child = Converter(
+        timeout=settings.convert_timeout,
+        memory_bytes=settings.convert_memory_bytes,
+        max_decoded_bytes=settings.max_decoded_bytes,
+        max_output_bytes=settings.max_output_bytes,
+    )
+    try:
+        await child.start()
+        faults = child.faults
+    except SpawnFailed as error:
+        faults = (str(error),)
+    finally:
+        await child.close()
+    if faults:
+        return warning(f"left out: {'; '.join(faults)}", "Mend or uninstall these packages; all else goes on without.")
+    return ok(", ".join(f"{name} ({one.package})" for name, one in plugins.installed().plugins.items()))
 
 
 async def names(settings: Settings) -> Finding:

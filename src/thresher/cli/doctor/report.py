@@ -23,6 +23,7 @@ CHECKS: dict[str, Callable[[Settings], Awaitable[Finding | None]]] = {
     "database": parts.database,
     "blob store": parts.blobs,
     "converter": parts.converter,
+    "plug-ins": parts.plugged,
     "names": parts.names,
     "port": servers.port,
     "server here": servers.here,

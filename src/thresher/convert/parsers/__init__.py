@@ -1,4 +1,5 @@
 """The built-in parsers by their ids: each from the tree of an HTML page to a JSON object, as domain/parsers.py describes it.
+Those of packages are plugged.py's.
 
 Run in the converter child, so that a page harms nothing but its own item.
 """
@@ -20,6 +21,7 @@ from thresher.convert.parsers import (
     images,
     links,
     metadata,
+    plugged,
     product,
     socials,
     tables,
@@ -46,18 +48,23 @@ PARSERS: dict[str, Callable[[Page], dict[str, Any]]] = {
 
 def run(name: str, html: str, url: str, laps: Laps) -> bytes | Failure:
     """What the parser of this id or alias makes of the page found at `url`, as JSON, or why it makes nothing."""
-    known = parsers.find(name)
-    if known is None:
-        return Failure(FailureCode.PARSER_FAILED, f"This version has no parser {name}.")
+    known = parsers.built_in(name)
+    html = html.replace("\0", "")
     try:
-        # A tree of its own: the one of the conversion has lost what no reader sees.
-        tree = turbohtml.parse(html.replace("\0", ""), positions=False, scripting=True)
-        return orjson.dumps(PARSERS[known.id](Page(tree, url, Resolver(base_of(tree, url)))))
+        made = PARSERS[known.id](_page(html, url)) if known else plugged.run(name, html, url)
+        return orjson.dumps(made)
     except ItemFailed as failed:
         return failed.failure
     except MemoryError:
         raise
     except Exception as error:  # the page's own fault or ours: its conversion is good all the same
-        return Failure(FailureCode.PARSER_FAILED, f"{type(error).__name__}: {error}"[:500])
+        detail = f"{type(error).__name__}: {error}".encode("utf-8", "replace").decode()
+        return Failure(FailureCode.PARSER_FAILED, detail[:500])
     finally:
         laps.lap("parser")
+
+
+def _page(html: str, url: str) -> Page:
+    # A tree of its own: the one of the conversion has lost what no reader sees.
+    tree = turbohtml.parse(html, positions=False, scripting=True)
+    return Page(tree, url, Resolver(base_of(tree, url)))
