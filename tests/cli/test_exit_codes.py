@@ -80,6 +80,8 @@ async def test_a_key_that_is_refused_is_code_4(cli: Cli) -> None:
         ended = await cli.run(*words, THRESHER_API_KEY="thr_wrong")
         assert (ended.code, ended.out) == (4, "")
     assert (await cli.run("list", THRESHER_API_KEY="")).code == 4
+    broken = await cli.run("list", THRESHER_API_KEY="thr_a\nb")
+    assert (broken.code, "THRESHER_API_KEY is no key" in broken.err, "Traceback" in broken.err) == (4, True, False)
 
 
 async def test_a_batch_that_is_not_there_is_code_5(cli: Cli) -> None:

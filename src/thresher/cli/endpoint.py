@@ -1,6 +1,7 @@
 """The server that a command talks to: the one that was named, the one that runs here, or one of its own."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
@@ -11,6 +12,8 @@ from thresher.cli.guests import Guests
 from thresher.cli.runfile import Endpoint
 from thresher.settings import Settings
 from thresher.storage.embedded import DataDirInUse, private_folder
+
+_KEY = re.compile(r"[\x21-\x7e]+")  # what a header takes
 
 BUSY_SECONDS = 60.0  # how long another Thresher may take to start or to stop on our data dir
 POLL_SECONDS = 0.2
@@ -37,6 +40,11 @@ def _named(url: str, key: str | None) -> Endpoint:
         raise CommandError(
             f"THRESHER_URL names the server {url}, and THRESHER_API_KEY, the key for it, is not set. "
             "`thresher keys create`, run beside that server, makes one.",
+            code=ExitCode.KEY,
+        )
+    if _KEY.fullmatch(key) is None:
+        raise CommandError(
+            "THRESHER_API_KEY is no key: it has a space, a line break or a letter in it that no key has.",
             code=ExitCode.KEY,
         )
     return Endpoint(url, key)

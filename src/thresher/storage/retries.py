@@ -61,8 +61,8 @@ INSERT INTO ledger (account_id, batch_id, kind, amount)
 SELECT account_id, id, 'reserve', price * $2::bigint FROM batch WHERE id = $1
 """
 
-# The latest retry of the line $1 but for the one that is being made.
-_LATEST = "SELECT public_id FROM batch WHERE root = $1 AND id <> $2 ORDER BY id DESC LIMIT 1"
+# The latest retry of the line $1 but for the batches $2: the one that is retried, and the one that is being made.
+_LATEST = "SELECT public_id FROM batch WHERE root = $1 AND id <> ALL ($2) ORDER BY id DESC LIMIT 1"
 
 _PRICE = "SELECT price FROM batch WHERE id = $1"
 
@@ -111,7 +111,7 @@ async def retry(connection: Connection, batch: Batch, again: Again) -> Batch:
         await connection.execute(_INSERT_PROGRESS, key)
         count = await connection.fetchval(_TAKE, *wanted, key, root, timeout=PATIENCE)
         if not count:
-            raise NothingToRetry(await connection.fetchval(_LATEST, root, key))
+            raise NothingToRetry(await connection.fetchval(_LATEST, root, [batch.id, key]))
         await connection.execute(_COUNTED, key, count)
         await connection.execute(_RESERVE, key, count)
         await feeds.begin(connection, key, batch.webhook, batch.options)
