@@ -129,6 +129,7 @@ async def test_a_retry_can_be_narrowed_by_codes_and_one_of_nothing_is_refused(ap
         ({"json": {"codes": "timeout"}}, "codes: must be an array of failure codes, not a string"),
         ({"params": {"codes": "nonsense"}}, "Unknown 'nonsense' in codes; there are invalid_url"),
         ({"json": {"metadata": {"k": {}}}}, 'Metadata value for key "k" must be a string. Got object.'),
+        ({"json": {"metadata": []}}, "Metadata must be an object. Got array."),
         ({"content": b"[1]"}, "The request body must be a JSON object, not an array."),
     ):
         status, code, text = await refused(api, first, **how)

@@ -27,6 +27,11 @@ async def test_what_failed_is_retried_and_what_became_of_an_item_is_told(
     assert [(line["url"], line["status"]) for line in lines] == [(HELD, "completed"), (GONE, "failed")]
     made = (await server.http.get("/v1/batches/recent", params={"limit": 1})).json()["data"][0]
     assert made["retry_of"] == batch
+    merged = await cli.run("results", batch, "--merged", "-o", "merged.jsonl")
+    assert merged.code == 3, merged.err
+    assert "2 items: 1 completed, 1 failed. Errors: 1 http_4xx. 2 lines are in merged.jsonl" in merged.err
+    assert [json.loads(line) for line in (cli.folder / "merged.jsonl").read_text().splitlines()] == lines
+    assert (await cli.run("results", batch, "--merged", "--stream")).code == 2
     nothing = await cli.run("retry", made["id"], "--code", "tls_error,dns_failed")
     assert nothing.code == 1
     assert "no item of the batch has failed with dns_failed, tls_error." in nothing.err

@@ -122,7 +122,8 @@ def read_retry(body: bytes, settings: Settings) -> RetryBatch:
     request = read_object(body)
     with Faults() as faults:
         codes = _codes(request.get("codes"), faults)
-        changes = request.get("metadata") or {}
+        changes = request.get("metadata")
+        changes = {} if changes is None or changes == "" else changes
         try:
             metadata.merged({}, changes, "metadata")
         except Problem as problem:

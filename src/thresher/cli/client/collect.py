@@ -21,6 +21,7 @@ class Wanted:
     path: Path | None
     formats: Sequence[str] = ()
     statuses: Sequence[str] = ()
+    merged: bool = False  # those of the batch and its retries, as one
     wait: bool = True
     stream: bool = False  # lines as they finish
 
@@ -40,9 +41,12 @@ async def collect(remote: Remote, batch_id: str, wanted: Wanted, output: Output,
     else:
         if wanted.wait:
             view = await until_done(remote, batch_id, display)
-        order = "submitted" if view["state"] == "done" else "finished"
+        order = "merged" if wanted.merged else "submitted" if view["state"] == "done" else "finished"
         download = Download(remote, batch_id, order, wanted.statuses, wanted.formats)
         await _at_once(download, view, wanted, output, display)
+        if wanted.merged:  # the line of retries has no view of its own: it is what was read
+            counts = {name: download.counts[name] for name in view["counts"]}
+            view = {"id": batch_id, "state": view["state"], "outcome": None, "counts": counts}
     output.keep()
     code = exit_code(view, unreadable=download.codes[UNREADABLE] > 0)
     display.end(_summary(view, download, wanted.path), _facts(view, download, wanted.path, code))
@@ -67,7 +71,7 @@ async def _at_once(download: Download, view: Json, wanted: Wanted, output: Outpu
     expected = _expected(view, download.statuses)
     async for lines in download.write(output):
         display.step(Step("Writing", lines, max(expected, lines)))
-    if view["state"] == "done":
+    if view["state"] == "done" and not wanted.merged:
         _complete(download, view)
 
 
@@ -118,6 +122,7 @@ def parsing(view: Json) -> str:
 def _summary(view: Json, download: Download, path: Path | None) -> str:
     codes = ", ".join(f"{count:,} {code}" for code, count in download.codes.most_common(5))
     took = f" in {_duration(view['finished_at'] - view['created'])}" if "finished_at" in view else " so far"
+    took = took if "created" in view else ""
     where = "" if path is None else f" {download.lines:,} lines are in {path}."
     matched = f" {told}" if (told := parsing(view)) else ""
     return f"{sentence(view)}{took}.{matched}{f' Errors: {codes}.' if codes else ''}{where}"

@@ -121,6 +121,9 @@ def results(
             help="Only completed, failed, skipped or cancelled items. With commas, or repeated.",
         ),
     ] = None,
+    merged: Annotated[
+        bool, typer.Option("--merged", help="Of the batch and all its retries: each item once, with its best result.")
+    ] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Write what is finished now, and end.")] = False,
     stream: Stream = False,
     data_dir: DataDirectory = None,
@@ -135,8 +138,13 @@ def results(
     check_id(batch_id)
     more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
     some = _words(statuses, STATUSES, "--status")
+    if merged and stream:
+        fail(
+            "--merged is in the order in which the items were submitted, so there is no --stream of it.", ExitCode.USAGE
+        )
     options = [*jobs.result_options(output, more, data_dir), *(["--status", ",".join(some)] if some else [])]
-    wanted = jobs.Wanted(output, more, some, wait=not no_wait, stream=stream)
+    options += ["--merged"] if merged else []
+    wanted = jobs.Wanted(output, more, some, merged, wait=not no_wait, stream=stream)
     run(lambda settings: jobs.results(settings, batch_id, wanted, jobs.Course(options), as_json=as_json), data_dir)
 
 

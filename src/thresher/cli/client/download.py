@@ -21,18 +21,20 @@ class Download:
     def __init__(
         self, remote: Remote, batch_id: str, order: str, statuses: Sequence[str], formats: Sequence[str]
     ) -> None:
-        """`order`: submitted or finished. `statuses`: none means all. `formats`: besides DEFAULT_FORMATS."""
+        """`order`: submitted, finished, or merged with the batch's retries. `statuses`: none means all. `formats`: besides DEFAULT_FORMATS."""
         self.statuses = statuses
         self._remote = remote
         self._path = f"/v1/batches/{batch_id}/export"
         contents = DEFAULT_FORMATS + tuple(name for name in MORE_FORMATS if name in formats)
-        self._query = {"order": order, "formats": ",".join(contents)}
+        self._query = {"lineage": order} if order == "merged" else {"order": order}
+        self._query["formats"] = ",".join(contents)
         if statuses:
             self._query["status"] = ",".join(statuses)
         self._fields = _HEAD + contents + _TAIL
         self._cursor = 0
         self.lines = 0
         self.codes: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()  # by status, and as `total`
 
     async def write(self, output: Output) -> AsyncIterator[int]:
         """Write every line that there is now, and say after each piece how many were written so far."""
@@ -72,5 +74,6 @@ class Download:
 
     def _count(self, row: Json) -> None:
         self.lines += 1
+        self.counts.update((row["status"], "total"))
         if row["error"] is not None:
             self.codes[row["error"]["code"]] += 1
