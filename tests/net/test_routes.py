@@ -10,8 +10,8 @@ from tests.net.kit import MakeContext, MakeFetcher, failure
 from tests.origins.raw import RawOrigin, redirect, reply
 
 from thresher.domain.failure import FailureCode
+from thresher.domain.routes import Routes
 from thresher.domain.url import parse
-from thresher.net.routes import Routes
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,9 @@ class State:
     # Whoever reads a large result: one of 20 MB may be some hundreds once it is text.
     large_results: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
+    # Whoever forecasts a large batch: one may have a hundred times the items of a create, and is kept until its answer.
+    large_forecasts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+
     # Whose submits wait for one another.
     _payers: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 

@@ -18,9 +18,9 @@ def check_fetching(settings: Settings) -> None:
     """Raises CommandError, with exit code 2, naming the setting that no page could be fetched with."""
     # Here, because the public suffix list that they bring along is of no use to the commands that ask for a database.
     from thresher.domain.address import AllowList
+    from thresher.domain.routes import Routes
     from thresher.net.guard import Guard
     from thresher.net.proxies import pools
-    from thresher.net.routes import Routes
 
     with _named("THRESHER_FETCH_ALLOW"):
         AllowList(settings.fetch_allow)

@@ -7,7 +7,7 @@ agent's name), they are read as meant. Knows nothing of how a file is fetched or
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 MAX_BYTES = 500 * 1024  # RFC 9309 section 2.5: a parser reads at least this much; what follows is ignored
 
@@ -21,22 +21,26 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 _RESPELL = re.compile(rb"%([0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~:/?#\[\]@!&()+,;=]")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One allow or disallow line. `pattern` is normalised; `*` and a final `$` are special (RFC 9309 section 2.2.3)."""
+class Rule(NamedTuple):
+    """One allow or disallow line. `pattern` is normalised; `*` and a final `$` are special (RFC 9309 section 2.2.3).
+
+    A tuple, which is made in a quarter of the time: sites have thousands.
+    """
 
     allow: bool
     pattern: str
 
     def matches(self, path: str) -> bool:
         """Whether a normalised path begins with the pattern. Time is bounded by the lengths of both: no backtracking."""
-        anchored = self.pattern.endswith("$")
-        first, *others = (self.pattern[:-1] if anchored else self.pattern).split("*")
-        if not path.startswith(first):
+        pattern = self.pattern
+        anchored = pattern.endswith("$")
+        star = pattern.find("*")
+        if star < 0:
+            return path == pattern[:-1] if anchored else path.startswith(pattern)
+        if not path.startswith(pattern[:star]):
             return False
+        first, *others = (pattern[:-1] if anchored else pattern).split("*")
         at = len(first)
-        if not others:
-            return not anchored or at == len(path)
         # Leftmost matches of the middle parts leave the most room for what follows.
         for part in others[:-1]:
             found = path.find(part, at)
@@ -67,11 +71,15 @@ class Rules:
         return cls(tuple(sorted(unique, key=lambda rule: (-len(rule.pattern), not rule.allow))), crawl_delay)
 
     def allows(self, path: str) -> bool:
-        """Whether a path with its query may be fetched: the longest matching rule decides, allow wins a tie."""
+        """Whether a path with its query may be fetched."""
+        return (rule := self.deciding(path)) is None or rule.allow
+
+    def deciding(self, path: str) -> Rule | None:
+        """The rule that decides about a path with its query: the longest that matches, allow wins a tie. None: there is none."""
         if path == "/robots.txt":
-            return True
+            return None
         path = normalise(path)
-        return next((rule.allow for rule in self.rules if rule.matches(path)), True)
+        return next((rule for rule in self.rules if rule.matches(path)), None)
 
     def to_json(self) -> dict[str, Any]:
         return {"rules": [[rule.allow, rule.pattern] for rule in self.rules], "crawl_delay": self.crawl_delay}
@@ -79,7 +87,7 @@ class Rules:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """The inverse of `to_json`."""
-        return cls(tuple(Rule(bool(a), str(p)) for a, p in value["rules"]), value.get("crawl_delay"))
+        return cls(tuple(map(Rule._make, value["rules"])), value.get("crawl_delay"))
 
 
 @dataclass(slots=True)

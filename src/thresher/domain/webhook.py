@@ -11,19 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from thresher.domain.address import AllowList, forbidden_name, is_own_name, parse_address, vet
+from thresher.domain import reach
+from thresher.domain.address import AllowList
 from thresher.domain.embedded import nat64_prefix
-from thresher.domain.ports import BAD_PORTS
 from thresher.domain.url import Url
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how a secret begins
 SECRET_BYTES = 32
 MOST_DELAY = 86_400.0  # seconds that a Retry-After may put off an attempt
-
-_LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
 class EventType(StrEnum):
@@ -129,18 +126,5 @@ def headers(event: str, body: bytes, now: datetime, keys: Sequence[bytes]) -> di
 
 def refusal(url: Url, allow: AllowList, nat64: Sequence[str]) -> str | None:
     """Why a receiver is refused when a batch names it, or None. What a name resolves to is judged at each attempt."""
-    address = parse_address(url.host)
-    if address is not None:
-        allowed = allow.permits(address, url.host)
-        forbidden = vet([address], url.host, allow, [nat64_prefix(text) for text in nat64]) is not None
-    elif is_own_name(url.host):
-        allowed = any(allow.permits(own, url.host) for own in _LOOPBACK)
-        forbidden = not allowed
-    else:
-        allowed = allow.permits_name(url.host)
-        forbidden = not allowed and forbidden_name(url.host) is not None
-    if forbidden:
-        return f"must not be a private address: {url.host} is not on the public internet (THRESHER_WEBHOOK_ALLOW)"
-    if url.port in BAD_PORTS and not allowed:
-        return f"port {url.port} is not one that webhooks are sent to (THRESHER_WEBHOOK_ALLOW)"
-    return None
+    fault = reach.refusal(url.host, url.port, allow, [nat64_prefix(text) for text in nat64])
+    return f"must not be a private address or a forbidden port: {fault} (THRESHER_WEBHOOK_ALLOW)" if fault else None

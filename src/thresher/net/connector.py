@@ -20,13 +20,13 @@ from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
 
 from thresher.domain.address import IPAddress, can_exist, parse_address
+from thresher.domain.routes import Routes
 from thresher.net import tunnel
 from thresher.net.guard import AddressRefused, Guard
 from thresher.net.lookup import Lookup
 from thresher.net.proxies import Pool, Proxy
 from thresher.net.receiver import Receiver
 from thresher.net.resolver import VettedResolver, result
-from thresher.net.routes import Routes
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ConnectionKey

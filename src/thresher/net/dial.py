@@ -13,11 +13,11 @@ from typing import Literal, Self
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 
 from thresher.domain import country
+from thresher.domain.routes import Routes
 from thresher.net.connector import GuardedConnector
 from thresher.net.guard import Guard
 from thresher.net.lookup import Lookup, SystemLookup
 from thresher.net.proxies import pools
-from thresher.net.routes import Routes
 from thresher.settings import DEFAULT_POOL, ProxyPool, Settings
 
 # A response's header lines: real pages send cookies and policies beyond aiohttp's 8 KiB; past this it is an attack.

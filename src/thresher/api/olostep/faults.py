@@ -19,6 +19,11 @@ class Faults:
         self._errors: list[dict[str, Any]] = []
         self.metadata: dict[str, str] = {}  # of the request; a refusal gives it back
 
+    @property
+    def count(self) -> int:
+        """How many there are so far."""
+        return len(self._errors)
+
     def add(self, loc: tuple[str | int, ...], message: str, kind: str = "value_error") -> None:
         """Note a fault at `loc`, a path such as ("items", 3, "url"). Raises EnoughFaults at the limit."""
         self._errors.append({"loc": ["body", *loc], "msg": message, "type": kind})

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from thresher.api.olostep.faults import Faults, path
+from thresher.api.olostep.refusals import Refusals
 from thresher.api.olostep.urls import read_url, too_long
 from thresher.domain import metadata, url
 from thresher.domain.problem import Problem
@@ -17,10 +18,17 @@ MAX_LINE = 2**20  # bytes
 MIN_ID, MAX_ID = -(2**63), 2**64 - 1  # larger ones are read inexactly, so that two could become one
 
 
-def read_items(request: dict[str, Any], settings: Settings, faults: Faults) -> list[NewItem]:
-    """The items, from `items` or from an alias of it. Faults are added; the result counts only if there are none."""
-    entries = _entries(request, settings, faults)
-    reader = _Reader(settings, faults, items_name(request))
+def read_items(
+    request: dict[str, Any], settings: Settings, faults: Faults, refusals: Refusals | None = None
+) -> list[NewItem]:
+    """The items, from `items` or from an alias of it. Faults are added; the result counts only if there are none.
+
+    With `refusals`, items that have faults are noted there and left out, and there may be as many items as in a batch.
+    """
+    entries = _entries(request, faults, settings.max_items if refusals is None else settings.max_batch_items)
+    if refusals is not None:
+        refusals.entries = entries
+    reader = _Reader(settings, faults if refusals is None else refusals, items_name(request))
     return [item for index, entry in enumerate(entries) if (item := reader.read(index, entry)) is not None]
 
 
@@ -42,7 +50,7 @@ def wait_fault(value: object) -> str | None:
     return None
 
 
-def _entries(request: dict[str, Any], settings: Settings, faults: Faults) -> list[Any]:
+def _entries(request: dict[str, Any], faults: Faults, most: int) -> list[Any]:
     name = items_name(request)
     entries = request.get(name)
     if entries is None:
@@ -51,8 +59,8 @@ def _entries(request: dict[str, Any], settings: Settings, faults: Faults) -> lis
     if not isinstance(entries, list):
         faults.add((name,), "must be an array")
         return []
-    if len(entries) > settings.max_items:
-        faults.add((name,), f"{len(entries)} items; the limit of one request is {settings.max_items}", "too_long")
+    if len(entries) > most:
+        faults.add((name,), f"{len(entries)} items; the limit of one request is {most}", "too_long")
         return []
     return [{"url": entry} for entry in entries] if name == "urls" else entries
 
@@ -89,6 +97,7 @@ class _Reader:
         if type(entry) is not dict:
             self._faults.add((self._place, index), "must be an object with a url")
             return None
+        before = self._faults.count
         pairs = self._metadata(index, entry.get("metadata"))
         wait = entry.get("wait_before_scraping")
         if wait is not None and (fault := wait_fault(wait)):
@@ -108,7 +117,7 @@ class _Reader:
                 "duplicate",
             )
             return None
-        return NewItem(ref, url.bucket(parsed.host), custom_id, pairs)
+        return NewItem(ref, url.bucket(parsed.host), custom_id, pairs) if self._faults.count == before else None
 
     def _at(self, index: int) -> str:
         return path((self._place, index))

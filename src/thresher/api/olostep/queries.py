@@ -15,6 +15,7 @@ from thresher.settings import Settings
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,1000}")
 _DECIMAL = re.compile(r"[0-9]{1,30}(\.[0-9]{0,400})?([eE][+-]?[0-9]{1,3})?")  # as programs write a float, too
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _WAIT_MOST = 60.0  # seconds; proxies and clients give up on an answer that takes longer
 _RECENT, _RECENT_MOST = 50, 100  # batches, or events, in a list
 MOST = 2**31 - 1  # a cursor beyond it is beyond every batch; the columns are 32 bits wide
@@ -126,6 +127,14 @@ def read_wait(query: QueryParams) -> float:
     if not _DECIMAL.fullmatch(text):
         raise _refused("wait", f"wait must be a number of seconds, {_WAIT_MOST:g} at most")
     return min(float(text), _WAIT_MOST)
+
+
+def read_dry_run(query: QueryParams) -> bool:
+    """Whether a create is only to be forecast. Raises Problem(validation_error)."""
+    text = (query.get("dry_run") or "false").strip().lower()
+    if text not in _BOOLEANS:
+        raise _refused("dry_run", "dry_run must be true or false")
+    return _BOOLEANS[text]
 
 
 def read_recent_limit(query: QueryParams) -> int:

@@ -13,6 +13,7 @@ from thresher.api.olostep.bodies import LATEST
 from thresher.api.olostep.faults import Faults, kind_of
 from thresher.api.olostep.items import items_name, read_items, wait_fault
 from thresher.api.olostep.link_options import read_links_on_page
+from thresher.api.olostep.refusals import Refusals
 from thresher.api.olostep.urls import read_url
 from thresher.domain import country, metadata, parsers, source
 from thresher.domain import webhook as webhooks
@@ -59,14 +60,17 @@ class RetryBatch:
     metadata: Any
 
 
-def read_create(body: bytes, settings: Settings) -> CreateBatch:
-    """Parse and check a create request. Raises Problem(validation_error) naming fields, indices and limits."""
+def read_create(body: bytes, settings: Settings, refusals: Refusals | None = None) -> CreateBatch:
+    """Parse and check a create request. Raises Problem(validation_error) naming fields, indices and limits.
+
+    With `refusals`, what is wrong with single items is noted there, and those are left out.
+    """
     _not_too_many_values(body, settings)
     request = read_object(body)
     with Faults() as faults:
         pairs = faults.metadata = _metadata(request, faults)
         is_open = _open(request, faults)
-        items = _items(request, settings, faults, may_be_none=is_open)
+        items = _items(request, settings, faults, refusals, may_be_none=is_open)
         options = _options(request, settings, faults)
         lifetime = _timeout(request, settings, faults)
         webhook = read_webhook(request, settings, faults)
@@ -151,14 +155,16 @@ def _open(request: dict[str, Any], faults: Faults) -> bool:
     return value is True
 
 
-def _items(request: dict[str, Any], settings: Settings, faults: Faults, *, may_be_none: bool) -> list[NewItem]:
+def _items(
+    request: dict[str, Any], settings: Settings, faults: Faults, refusals: Refusals | None, *, may_be_none: bool
+) -> list[NewItem]:
     name = items_name(request)
     if may_be_none and request.get(name) is None:
         return []
     if not may_be_none and request.get(name) == []:
         faults.add((name,), "must not be empty")
         return []
-    found = read_items(request, settings, faults)
+    found = read_items(request, settings, faults, refusals)
     if len(found) > settings.max_batch_items:
         limit = settings.max_batch_items
         faults.add(

@@ -9,6 +9,8 @@ from starlette.responses import Response
 from thresher.api.auth import Reader, Writer
 from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import bodies, queries, schemas, views
+from thresher.api.olostep.forecast import forecast
+from thresher.api.olostep.forecast_schemas import BatchForecast
 from thresher.api.olostep.lookup import find_batch, find_even_purged
 from thresher.api.olostep.requests import CreateBatch, read_changes, read_create
 from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, integer, json_body, problems
@@ -29,7 +31,7 @@ _ITEM = {"url": "https://example.com/product/123", "custom_id": "product-123", "
 
 @router.post(
     "/batches",
-    response_model=schemas.Batch,
+    response_model=schemas.Batch | BatchForecast,
     responses=problems(*BODY_PROBLEMS, 402, 409, 422),
     openapi_extra=json_body(
         bodies.CreateBatch,
@@ -38,8 +40,19 @@ _ITEM = {"url": "https://example.com/product/123", "custom_id": "product-123", "
     ),
     summary="Start a batch",
 )
-async def create_batch(request: Request, caller: Writer, key: IdempotencyKey = None) -> Response:
+async def create_batch(
+    request: Request,
+    caller: Writer,
+    dry_run: Annotated[
+        str | None,
+        Query(description="Nothing is made, and the answer is a forecast."),
+        WithJsonSchema({"type": "boolean"}),
+    ] = None,
+    key: IdempotencyKey = None,
+) -> Response:
     state = state_of(request)
+    if queries.read_dry_run(request.query_params):
+        return await forecast(state, caller, await request.body())
 
     async def read() -> CreateBatch:
         return await state.parse(read_create, await request.body())

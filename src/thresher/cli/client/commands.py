@@ -77,6 +77,12 @@ def batch(
         str | None, typer.Option(metavar="URL", help="Where the server is to tell that the batch is completed.")
     ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the batch, print its id, and end.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Submit nothing: say what would be refused or fail, what it costs, how long it takes."
+        ),
+    ] = False,
     stream: Stream = False,
     continued: Annotated[
         str | None, typer.Option("--continue", metavar="BATCH", help="Go on with a batch that was interrupted.")
@@ -104,6 +110,10 @@ def batch(
         timeout,
         continued,
     )
+    if dry_run:
+        if continued:
+            fail("--dry-run is of a new batch: it does not go with --continue.", ExitCode.USAGE)
+        run(lambda settings: jobs.forecast(settings, given, as_json=as_json), data_dir)
     wanted = jobs.Wanted(output, more, wait=not no_wait, stream=stream)
     run(lambda settings: jobs.batch(settings, given, wanted, course, as_json=as_json), data_dir)
 

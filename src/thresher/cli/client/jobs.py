@@ -3,11 +3,12 @@
 import secrets
 from collections.abc import Sequence
 
+from thresher.cli.client import forecast as forecasts
 from thresher.cli.client import show
 from thresher.cli.client.collect import Wanted, collect, exit_code
 from thresher.cli.client.course import Course, result_options
 from thresher.cli.client.follow import until_done
-from thresher.cli.client.inputs import check
+from thresher.cli.client.inputs import check, entries
 from thresher.cli.client.output import Output, opened
 from thresher.cli.client.progress import Display, display
 from thresher.cli.client.remote import Remote
@@ -24,6 +25,7 @@ __all__ = [
     "batch",
     "cancel",
     "explain",
+    "forecast",
     "parsers",
     "recent",
     "result_options",
@@ -41,6 +43,18 @@ async def batch(settings: Settings, given: Input, wanted: Wanted, course: Course
             with course.explained(shown):
                 await submit(remote, given, course, shown)
                 return await _results_or_id(remote, wanted, course, output, shown, as_json=as_json)
+
+
+async def forecast(settings: Settings, given: Input, *, as_json: bool) -> ExitCode:
+    """Print what would become of the input."""
+    check(given.sources)
+    with display(as_json=as_json) as shown:
+        async with connected(settings, shown) as remote:
+            items = entries(given.sources, given.input_format)
+            told = await forecasts.forecast(remote, given, items, settings.max_request_bytes)
+            shown.clear()
+    show.json(told) if as_json else forecasts.show(told)
+    return forecasts.exit_code(told)
 
 
 async def _results_or_id(

@@ -1,0 +1,55 @@
+"""POST /v1/batches?dry_run=true: what would become of a create. It writes nothing, and takes no lock."""
+
+import asyncio
+from collections import Counter
+from contextlib import nullcontext
+from math import ceil
+
+from starlette.responses import Response
+
+from thresher.api.olostep.foretold import Asked, Met, tell
+from thresher.api.olostep.refusals import Refusals
+from thresher.api.olostep.requests import read_create
+from thresher.api.reply import json_reply
+from thresher.api.state import IN_A_THREAD, State
+from thresher.domain import robots
+from thresher.domain.choices import Choices, RobotsMode
+from thresher.domain.forecast import sites_of
+from thresher.settings import Settings
+from thresher.storage import ledger, outlook
+from thresher.storage.accounts import Account
+
+MEASURE = 100  # items of a batch that is a measure of the pace; for one that is small, half as many as it has
+
+
+async def forecast(state: State, caller: Account, body: bytes) -> Response:
+    """The answer to a create that is not to be made. Raises Problem(validation_error) for what is not about single items."""
+    async with state.large_forecasts if len(body) > IN_A_THREAD else nullcontext():
+        asked = await state.parse(read_forecast, body)
+        met = await _look(state, caller, asked)
+        return json_reply(await asyncio.to_thread(tell, asked, met, state.settings))
+
+
+def read_forecast(body: bytes, settings: Settings) -> Asked:
+    """Parse and check a create request, as far as it is right."""
+    refusals = Refusals()
+    wanted = read_create(body, settings, refusals)
+    positions = [index for index in range(len(refusals.entries)) if index not in refusals.indexes]
+    sites = sites_of(zip(positions, (item.ref for item in wanted.items), strict=True))
+    return Asked(wanted, refusals, sites, Choices.of(wanted.options).robots)
+
+
+async def _look(state: State, caller: Account, asked: Asked) -> Met:
+    """All that the database knows, as of one instant."""
+    settings, items = state.settings, asked.wanted.items
+    hosts = list({site.host for site in asked.sites})
+    pages = {site.origin: len(site.pages) for site in asked.sites} if asked.robots is not RobotsMode.IGNORE else {}
+    shards = sum(ceil(count / settings.shard_size) for count in Counter(item.bucket for item in items).values())
+    async with state.snapshot() as connection:
+        return Met(
+            await ledger.statement(connection, caller.id),
+            await outlook.waits(connection, hosts),
+            await outlook.rules(connection, pages, robots.product_token(settings.user_agent)),
+            await outlook.queue(connection, caller.id, shards, hosts),
+            await outlook.measured(connection, caller.id, max(1, min(MEASURE, len(items) // 2))),
+        )
