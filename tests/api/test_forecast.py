@@ -44,8 +44,8 @@ async def test_what_a_create_would_refuse_and_what_will_fail_is_told_place_by_pl
         await hosts.note(connection, 1, [hosts.Note("later.example", paused=60, connections=1, strikes=1)])
     items = [
         {"url": "https://a.example/1", "custom_id": "a"},
-        {"url": "HTTPS://A.example:443/1#top"},
-        {"url": "https://a.example/private/x", "custom_id": 7},
+        {"url": "HTTPS://A.example:443/1"},
+        {"url": "https://a.example/private/x#top", "custom_id": 7},
         {"url": "ftp://a.example/"},
         {"url": "https://b.example/", "metadata": {"a": []}},
         {"url": "https://b.example/"},

@@ -28,7 +28,7 @@ class Failing:
 
 @dataclass(slots=True)
 class Site:
-    """One origin: of each of its pages (path and query) the positions of the items that want it."""
+    """One origin: of each of its pages (path, query and fragment) the positions of the items that want it."""
 
     origin: str
     host: str
@@ -79,14 +79,15 @@ class Known:
 
 
 def sites_of(items: Iterable[tuple[int, str]]) -> list[Site]:
-    """The sites of items, given by position and URL, which are valid. URLs that differ in nothing but a fragment are one page."""
+    """The sites of items, given by position and URL, which are valid. Equal URLs, as a browser reads them, are one page."""
     sites: dict[str, Site] = {}
     for position, ref in items:
         parsed = url.parse(ref)
         site = sites.get(parsed.origin)
         if site is None:
             site = sites[parsed.origin] = Site(parsed.origin, parsed.host, parsed.port)
-        site.pages.setdefault(parsed.path, []).append(position)
+        _, mark, fragment = parsed.href.partition("#")
+        site.pages.setdefault(parsed.path + mark + fragment, []).append(position)
     return list(sites.values())
 
 
@@ -134,8 +135,8 @@ def _ask(told: Forecast, host: HostLoad, site: Site, rules: Rules, mode: RobotsM
     if not decide:
         _leave_unknown(told, host, site, mode)
         return
-    for path, positions in site.pages.items():
-        rule = rules.deciding(path)
+    for page, positions in site.pages.items():
+        rule = rules.deciding(page.partition("#")[0])
         if rule is None or rule.allow:
             told.allowed += len(positions)
             host.urls += 1

@@ -11,7 +11,7 @@ class ForecastCounts(Schema):
     total: int
     refused: int = Field(description="Items for which a create would refuse the whole body.")
     failing: int = Field(description="Of the others, those of which it is known by now that they will fail.")
-    unique_urls: int = Field(description="Different URLs of all that are not refused, fragments aside.")
+    unique_urls: int = Field(description="Different URLs, as a browser reads them, of all that are not refused.")
     duplicates: int = Field(description="Items more than that.")
 
 
