@@ -140,16 +140,28 @@ async def test_a_redirect_loop_ends_at_the_limit(make_fetcher: MakeFetcher) -> N
     assert len(origin.seen) == 5
 
 
-async def test_secrets_do_not_follow_a_redirect_to_another_origin(make_fetcher: MakeFetcher) -> None:
-    async with RawOrigin({"/a": reply(b"")}) as other, RawOrigin({"/b": redirect(other.url("/a"))}) as first:
-        first.responders["/a"] = redirect("/b")
-        headers = {"Authorization": "Bearer x", "cookie": "a=b", "X-Plain": "1"}
-        await (await make_fetcher()).fetch(parse(first.url("/a")), timeout=5, headers=headers)
-    assert [seen.headers.get("authorization") for seen in first.seen] == ["Bearer x", "Bearer x"]
-    (seen,) = other.seen
-    assert "authorization" not in seen.headers
-    assert "cookie" not in seen.headers
-    assert seen.headers["x-plain"] == "1"
+async def test_private_headers_go_to_the_first_origin_and_after_a_redirect_to_another_to_none_not_even_back_there(
+    make_fetcher: MakeFetcher,
+) -> None:
+    private = {"Authorization": "Bearer x", "cookie": "a=b", "accept-language": "fy"}
+    async with RawOrigin({"/c": reply(b"")}) as first, RawOrigin({"/a": redirect(first.url("/c"))}) as other:
+        first.responders |= {"/a": redirect("/b"), "/b": redirect(other.url("/a"))}
+        fetcher, start = await make_fetcher(), parse(first.url("/a"))
+        common = {"Accept-Language": "de", "X-Plain": "1"}
+        await fetcher.fetch(start, timeout=5, headers=common, private=private)
+        await fetcher.fetch(parse(first.url("/c")), timeout=5, private=private, redirects=[first.url("/a")])
+        await fetcher.fetch(parse(first.url("/c")), timeout=5, private=private, redirects=[first.url(), other.url()])
+    names = ("authorization", "cookie", "accept-language", "x-plain")
+    seen = [(one.path, *map(one.headers.get, names)) for one in [*first.seen, *other.seen]]
+    own = ("Bearer x", "a=b", "fy")
+    assert seen == [
+        ("/a", *own, "1"),
+        ("/b", *own, "1"),
+        ("/c", None, None, "de", "1"),
+        ("/c", *own, None),
+        ("/c", None, None, None, None),
+        ("/a", None, None, "de", "1"),
+    ]
 
 
 async def test_a_cookie_that_is_set_is_not_sent_back(make_fetcher: MakeFetcher) -> None:

@@ -30,7 +30,6 @@ ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PART = re.compile(r"\s*bytes\s+0-(\d{1,18})/(\d{1,18})\s*", re.IGNORECASE)  # a part that may be the whole
-_SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 Vet = Callable[[urls.Url], Awaitable[bool]]
@@ -106,6 +105,7 @@ class Fetcher:
         *,
         timeout: float,
         headers: Mapping[str, str] = _NO_HEADERS,
+        private: Mapping[str, str] = _NO_HEADERS,
         country: str | None = None,
         vet: Vet | None = None,
         lease: Lease | None = None,
@@ -114,19 +114,20 @@ class Fetcher:
     ) -> Fetched:
         """GET `url` and what it redirects to, all within `timeout` seconds.
 
-        `headers` are sent too; Authorization and Cookie only as long as redirects stay on the first origin. `country` is
-        one of `countries`, or None for the usual way.
+        `headers` are sent too, and over them the `private` ones, but these no more once a redirect has left the first origin:
+        not even if another leads back, for then someone else has chosen the URL. `country` is one of `countries`, or None for
+        the usual way.
         `vet` is asked before a redirect is followed: False ends the fetch there, as one that `moved`; it refuses the
         redirect by raising ItemFailed. `redirects` are those that led here; they count. Of a body longer than `first`
         bytes these are taken, without a look at the rest. Raises FetchFailed when there is no whole response; an HTTP
         error status is a response. A large body waits for room in `lease`; without one, it is counted only while it comes.
         """
-        attempt = Attempt(url, list(redirects))
+        attempt = Attempt(url, list(redirects), headers, private if _at_one_origin(url, redirects) else {})
         own, session = self.lease(), self._session(country)
         try:
             with own:
                 async with asyncio.timeout(timeout) as deadline:
-                    return await self._follow(session, attempt, dict(headers), vet, lease or own, first)
+                    return await self._follow(session, attempt, vet, lease or own, first)
         except ItemFailed as failed:
             raise FetchFailed(failed, attempt) from None
         except NETWORK_ERRORS as error:
@@ -138,13 +139,12 @@ class Fetcher:
         self,
         session: ClientSession,
         attempt: Attempt,
-        headers: dict[str, str],
         vet: Vet | None,
         lease: Lease,
         first: int | None,
     ) -> Fetched:
         while True:
-            response = await self._request(session, attempt, headers)
+            response = await self._request(session, attempt)
             try:
                 _check(response)
                 location = response.headers.get("Location") if response.status in _REDIRECTS else None
@@ -157,17 +157,17 @@ class Fetcher:
                 attempt.received = response.content.total_bytes
                 response.close()
                 raise
-            self._redirect(attempt, location, headers)
+            self._redirect(attempt, location)
             if vet is not None and not await vet(attempt.url):
                 return attempt.fetched(response, b"", moved=True)
 
-    async def _request(self, session: ClientSession, attempt: Attempt, headers: Mapping[str, str]) -> ClientResponse:
+    async def _request(self, session: ClientSession, attempt: Attempt) -> ClientResponse:
         target = _wire(attempt.url)
         retried = False
         while True:
             passage.set(way := attempt.next_request())
             try:
-                response = await session.get(target, headers=headers, allow_redirects=False)
+                response = await session.get(target, headers=attempt.sent(), allow_redirects=False)
             except ClientConnectionError:
                 # A kept connection that the server closed just as it was taken again: no failure of this request.
                 # Had something of an answer come, it would be BrokenOff.
@@ -178,7 +178,7 @@ class Fetcher:
                 attempt.answered(response)
                 return response
 
-    def _redirect(self, attempt: Attempt, location: str, headers: dict[str, str]) -> None:
+    def _redirect(self, attempt: Attempt, location: str) -> None:
         if len(attempt.redirects) >= self._max_redirects:
             raise ItemFailed(
                 FailureCode.TOO_MANY_REDIRECTS, f"The page redirected more than {self._max_redirects} times."
@@ -191,11 +191,7 @@ class Fetcher:
             raise ItemFailed(
                 FailureCode.INVALID_URL, f"The page redirected to a URL of more than {self._max_url_bytes} bytes."
             )
-        if target.origin != attempt.url.origin:
-            for name in [name for name in headers if name.lower() in _SECRETS]:
-                del headers[name]
-        attempt.redirects.append(attempt.url.href)
-        attempt.url = target
+        attempt.redirected(target)
 
     async def _body(self, response: ClientResponse, attempt: Attempt, lease: Lease, first: int | None) -> bytes:
         length, most = response.content_length, self._max_body_bytes if first is None else first
@@ -231,6 +227,11 @@ class Fetcher:
         if country not in self._sessions:
             self._sessions[country] = self._dial.session(self._headers, country)
         return self._sessions[country]
+
+
+def _at_one_origin(url: urls.Url, redirects: Sequence[str]) -> bool:
+    """Whether all redirects that led to `url` were at its own origin."""
+    return all(urls.parse(left).origin == url.origin for left in redirects)
 
 
 def _check(response: ClientResponse) -> None:

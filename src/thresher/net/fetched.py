@@ -1,9 +1,11 @@
 """What one fetch came to: the response as it came, or a failure with what was known by then."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
 from aiohttp import ClientResponse
+from multidict import CIMultiDict
 
 from thresher.domain.failure import ItemFailed
 from thresher.domain.url import Url
@@ -70,6 +72,8 @@ class Attempt:
 
     url: Url
     redirects: list[str] = field(default_factory=list)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    private: Mapping[str, str] = field(default_factory=dict, repr=False)  # over them, for the first origin only
     way: Passage = field(default_factory=Passage)  # of the current hop
     status: int | None = None  # of the current hop
     expected: int | None = None  # bytes, of the current hop's body, where the server said so
@@ -80,6 +84,19 @@ class Attempt:
     dns: float = 0.0  # of the hops before
     connect: float = 0.0
     tls: float = 0.0
+
+    def sent(self) -> CIMultiDict[str]:
+        """The headers of the next request."""
+        sent = CIMultiDict(self.headers)
+        sent.update(self.private)
+        return sent
+
+    def redirected(self, target: Url) -> None:
+        """Go on at `target`."""
+        if target.origin != self.url.origin:
+            self.private = {}
+        self.redirects.append(self.url.href)
+        self.url = target
 
     def next_request(self) -> Passage:
         """A fresh passage for a request about to be sent."""

@@ -83,6 +83,7 @@ async def attempt(
             way.url,
             timeout=left,
             headers=accept_language(here or choices.country),
+            private=choices.headers,
             country=here,
             vet=gate.passes,
             redirects=way.redirects,
