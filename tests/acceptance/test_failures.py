@@ -47,6 +47,10 @@ ELSEWHERE = {
             "test_a_page_is_parsed_as_the_batch_wants_and_a_parser_without_a_result_fails_by_name",
         ),
     ),
+    FailureCode.PAGE_GONE: (
+        "engine/test_pages.py",
+        "test_a_parser_that_was_broken_is_applied_anew_to_what_is_stored_without_a_request",
+    ),
     FailureCode.WORKER_LOST: (
         "engine/test_crash.py",
         "test_an_item_that_kills_its_workers_is_found_and_fails_by_name_and_no_other_with_it",

@@ -1,6 +1,7 @@
 """A worker as any other, but that a page called `poison` kills it on the spot."""
 
 import os
+from collections.abc import Sequence
 
 from thresher.domain.choices import Choices
 from thresher.domain.way import Way
@@ -8,16 +9,17 @@ from thresher.engine import worker
 from thresher.pipeline import item
 from thresher.pipeline.gate import MayBegin
 from thresher.settings import Settings
+from thresher.storage.pages import Page
 
 _attempt = item.attempt
 
 
 async def attempt(
-    target: Way, tools: item.Tools, timeout: float, choices: Choices, may_begin: MayBegin
-) -> item.Attempt:
+    target: Way, tools: item.Tools, timeout: float, wants: Sequence[Choices], may_begin: MayBegin, page: Page | None
+) -> list[item.Attempt]:
     if target.url.path.endswith("/poison"):
         os._exit(9)
-    return await _attempt(target, tools, timeout, choices, may_begin)
+    return await _attempt(target, tools, timeout, wants, may_begin, page)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,11 @@ from thresher.settings import Settings
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection, Pool
 from thresher.storage.hosts import Known, Note
+from thresher.storage.pages import Page
+
+
+async def unused(page: Page, max_age: float | None, wants: Sequence[Choices]) -> list[Attempt] | None:
+    raise AssertionError("nothing is stored")
 
 
 async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
@@ -30,12 +35,14 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
     busy = asyncio.Event()
     tried: list[str] = []
 
-    async def attempt(target: Way, timeout: float, choices: Choices, may_begin: MayBegin) -> Attempt:
+    async def attempt(
+        target: Way, timeout: float, wants: Sequence[Choices], may_begin: MayBegin, page: Page | None
+    ) -> list[Attempt]:
         await may_begin(None)
         if target.url.host == "host1.example":
-            return Attempt({"code": "rate_limited"}, 429, Failure(FailureCode.RATE_LIMITED, "429"), retry_after=1.0)
+            return [Attempt({"code": "rate_limited"}, 429, Failure(FailureCode.RATE_LIMITED, "429"), retry_after=1.0)]
         await busy.wait()
-        return Attempt({"code": "ok"}, 200, frame=b"frame")
+        return [Attempt({"code": "ok"}, 200, frame=b"frame")]
 
     async def note(bucket: int, notes: Sequence[Note]) -> None:
         tried.extend(note.host for note in notes)
@@ -46,10 +53,10 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
     await connection.execute("UPDATE shard SET ords = '{0,1}' WHERE id = (SELECT min(id) FROM shard)")
     claim = await kit.claim_next(connection)
     settler = Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings)
-    engine = Engine(settings, settler, attempt, note, asyncio.Semaphore(8))
+    engine = Engine(settings, settler, attempt, unused, note, asyncio.Semaphore(8))
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
-    (rest,) = await ShardRun(claim, lease, engine, {}).run()
+    (rest,) = await ShardRun(claim, lease, engine, {}, {}).run()
     lease.cancel()
     assert tried == ["host1.example"] * 2, "at once, and again when the shard ends"
     assert list(rest.ords) == [0]
@@ -61,9 +68,11 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
 async def test_deadlines_are_those_of_the_databases_clock(connection: Connection, pool: Pool, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
 
-    async def attempt(target: Way, timeout: float, choices: Choices, may_begin: MayBegin) -> Attempt:
+    async def attempt(
+        target: Way, timeout: float, wants: Sequence[Choices], may_begin: MayBegin, page: Page | None
+    ) -> list[Attempt]:
         await may_begin(None)
-        return Attempt({"code": "ok"}, 200, frame=b"frame")
+        return [Attempt({"code": "ok"}, 200, frame=b"frame")]
 
     async def note(bucket: int, notes: Sequence[Note]) -> None: ...
 
@@ -73,11 +82,16 @@ async def test_deadlines_are_those_of_the_databases_clock(connection: Connection
     hour = timedelta(hours=1)  # that this machine's clock is ahead: more than any deadline of this batch
     ahead = replace(claim, dispatched_at=claim.dispatched_at - hour, deadline_at=claim.deadline_at - hour, skew=hour)
     engine = Engine(
-        settings, Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings), attempt, note, asyncio.Semaphore(8)
+        settings,
+        Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings),
+        attempt,
+        unused,
+        note,
+        asyncio.Semaphore(8),
     )
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
-    assert await ShardRun(ahead, lease, engine, {}).run() == []
+    assert await ShardRun(ahead, lease, engine, {}, {}).run() == []
     lease.cancel()
     assert (await kit.reread(connection, batch)).completed == 1
 
@@ -88,13 +102,15 @@ async def test_what_a_host_would_keep_waiting_for_too_long_fails_now_and_says_un
     settings = Settings(data_dir=tmp_path, item_timeout=600)
     asked: list[str] = []
 
-    async def attempt(target: Way, timeout: float, choices: Choices, may_begin: MayBegin) -> Attempt:
+    async def attempt(
+        target: Way, timeout: float, wants: Sequence[Choices], may_begin: MayBegin, page: Page | None
+    ) -> list[Attempt]:
         await may_begin(None)
         asked.append(target.url.host)
         if target.url.host == "host2.example":
             record = {"code": "rate_limited"}
-            return Attempt(record, 429, Failure(FailureCode.RATE_LIMITED, "429"), retry_after=3600.0)
-        return Attempt({"code": "ok"}, 200, frame=b"frame")
+            return [Attempt(record, 429, Failure(FailureCode.RATE_LIMITED, "429"), retry_after=3600.0)]
+        return [Attempt({"code": "ok"}, 200, frame=b"frame")]
 
     async def note(bucket: int, notes: Sequence[Note]) -> None: ...
 
@@ -102,12 +118,17 @@ async def test_what_a_host_would_keep_waiting_for_too_long_fails_now_and_says_un
     await connection.execute("UPDATE shard SET ords = '{0,1,2,3,4,5}' WHERE id = (SELECT min(id) FROM shard)")
     claim = await kit.claim_next(connection)
     engine = Engine(
-        settings, Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings), attempt, note, asyncio.Semaphore(8)
+        settings,
+        Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings),
+        attempt,
+        unused,
+        note,
+        asyncio.Semaphore(8),
     )
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
     known = {"host1.example": Known(960.0, 1, 6), "host3.example": Known(300.0, 1, 4)}
-    (rest,) = await ShardRun(claim, lease, engine, known).run()
+    (rest,) = await ShardRun(claim, lease, engine, known, {}).run()
     lease.cancel()
     assert list(rest.ords) == [4], "a pause that is short enough is waited for"
     assert sorted(asked) == ["host2.example", "host4.example"]

@@ -42,7 +42,7 @@ async def attempts(url: str, tools: Tools, timeout: float, choices: Choices) -> 
     """The last of the attempts that an item takes: one for each host that redirects lead to."""
     records: list[dict[str, Any]] = []
     while True:
-        ended = await attempt(way(url, records), tools, timeout, choices)
+        [ended] = await attempt(way(url, records), tools, timeout, [choices])
         if ended.moved is None:
             return ended
         records.append(ended.record)

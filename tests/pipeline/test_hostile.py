@@ -71,7 +71,7 @@ class Hall:
         """Good pages, at the same time and with the same tools."""
         wrong: list[str] = []
         for number in range(NEIGHBOURS):
-            ended = await attempt(parse(self.neighbour.url(f"/{number}")), self.tools, PATIENT, Choices())
+            [ended] = await attempt(parse(self.neighbour.url(f"/{number}")), self.tools, PATIENT, [Choices()])
             if ended.failure or ended.frame is None or f"neighbour {number}." not in Frame.parse(ended.frame).text:
                 wrong.append(f"neighbour {number}: {ended.record}")
         return wrong
@@ -87,8 +87,8 @@ class Hall:
         paths = [f"/together/{number}" for number in range(CONNECTIONS)]
         self.neighbour.responders |= dict.fromkeys(paths, together)
         urls = [parse(self.neighbour.url(path)) for path in paths]
-        ends = await asyncio.gather(*(attempt(url, self.tools, PATIENT, Choices()) for url in urls))
-        return [str(end.record) for end in ends if end.failure]
+        ends = await asyncio.gather(*(attempt(url, self.tools, PATIENT, [Choices()]) for url in urls))
+        return [str(end.record) for [end] in ends if end.failure]
 
 
 def _wrong(script: Script, ended: Attempt) -> str | None:

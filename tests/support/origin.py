@@ -23,7 +23,7 @@ class Origin:
     /page/X a page with the token X; /slow/S/X the same after S seconds; /hold/X the same once `release` is set;
     /status/N/X answers N; /busy/S/X answers 429 with Retry-After: S; /flaky/N/X answers 503 N times, then the page;
     /redirect/N/X N redirects, then the page; /to/HOST/... a redirect to the rest at that host; /circle/A/B one from either
-    host to the other; /gzip/X the page compressed; /binary/X a picture; anything else: 404.
+    host to the other; /tagged/X the page with an ETag and when it was modified, or 304 to whoever has it; /gzip/X the page compressed; /binary/X a picture; anything else: 404.
     """
 
     def __init__(self) -> None:
@@ -35,6 +35,8 @@ class Origin:
         self.times: dict[str, list[float]] = {}  # when each came, by host
         self.arrived = asyncio.Condition()
         self.languages: dict[str, str] = {}  # what came as Accept-Language, by path; robots.txt too
+        self.version = 1  # of tagged pages
+        self.conditional: list[tuple[str, str]] = []  # (path, If-None-Match) in the order of arrival
         self.robots: dict[str, str] = {}
         self.robots_busy: dict[str, str] = {}  # hosts that answer 429 to robots.txt, with this Retry-After
         self._failed: Counter[str] = Counter()
@@ -82,7 +84,9 @@ class Origin:
         return web.Response(text=text) if text is not None else web.Response(status=404)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        host = request.host
+        host, known = request.host, request.headers.get("If-None-Match")
+        if known is not None:
+            self.conditional.append((request.path, known))
         async with self.arrived:
             self.asked.append((host, request.path))
             self.arrived.notify_all()
@@ -91,7 +95,10 @@ class Origin:
         self.crowd.setdefault(host, []).append(self.now[host])
         self.times.setdefault(host, []).append(asyncio.get_running_loop().time())
         try:
-            return await self._by_kind(request.match_info["kind"], request.match_info["rest"].split("/"), host)
+            kind, rest = request.match_info["kind"], request.match_info["rest"].split("/")
+            if kind == "tagged":
+                return _tagged(rest[-1], f'"{self.version}-{rest[-1]}"', known)
+            return await self._by_kind(kind, rest, host)
         finally:
             self.now[host] -= 1
 
@@ -132,3 +139,10 @@ class Origin:
 
 def _page(token: str) -> web.Response:
     return web.Response(text=PAGE.format(token=token), content_type="text/html")
+
+
+def _tagged(token: str, tag: str, known: str | None) -> web.Response:
+    headers = {"ETag": tag, "Last-Modified": "Sun, 01 Nov 2026 00:00:00 GMT"}
+    if known == tag:
+        return web.Response(status=304, headers=headers)
+    return web.Response(text=PAGE.format(token=token), content_type="text/html", headers=headers)

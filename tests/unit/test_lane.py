@@ -14,7 +14,7 @@ def lane_of(items: int, manners: Manners = MANNERS, known: Known | None = None) 
     lane = Lane.of("a.example", manners, known, 100.0)
     for n in range(items):
         item = ShardItem(n, f"http://a.example/{n}", "")
-        lane.todo.append(Task(item, way(item.ref, [])))
+        lane.todo.append(Task([item], way(item.ref, [])))
     return lane
 
 

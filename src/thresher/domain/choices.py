@@ -3,7 +3,7 @@
 The words are those of the request, of the options in the database, and of the command line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
@@ -71,3 +71,8 @@ class Choices:
             timeout=own.get("timeout", self.timeout),
             headers=self.headers if headers is None else headers,
         )
+
+    @property
+    def request(self) -> Hashable:
+        """What is equal in choices that make the same request for a page, whatever they read in it."""
+        return self.robots, self.country, self.timeout, tuple(self.headers.items())

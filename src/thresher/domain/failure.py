@@ -39,6 +39,7 @@ class FailureCode(StrEnum):
     CONVERSION_LIMIT = "conversion_limit"
     PARSER_NO_MATCH = "parser_no_match"
     PARSER_FAILED = "parser_failed"
+    PAGE_GONE = "page_gone"
     WORKER_LOST = "worker_lost"
     DEADLINE = "deadline"
     CANCELLED = "cancelled"
@@ -185,12 +186,17 @@ FAILURES: dict[FailureCode, FailureKind] = {
     FailureCode.PARSER_NO_MATCH: FailureKind(
         "The page does not have what the batch's parser looks for; the detail says what.",
         False,
-        "Leave the page out, or take another parser; without one the page itself is the result.",
+        "Leave the page out, or apply another parser, or none, to the batch: the page is stored.",
     ),
     FailureCode.PARSER_FAILED: FailureKind(
         "The batch's parser could not read the page; the detail says why.",
         False,
-        "Please report the page and the parser; without a parser the page itself is the result.",
+        "Please report the page and the parser; apply another, or none, to the batch: the page is stored.",
+    ),
+    FailureCode.PAGE_GONE: FailureKind(
+        "The stored page that this item was to be made of is gone: its batch was purged, or it cannot be read from the store.",
+        False,
+        "Fetch it again in a new batch.",
     ),
     FailureCode.WORKER_LOST: FailureKind(
         "Worker processes died repeatedly while this item was in hand.",

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 from thresher.domain.way import Way
 from thresher.storage.hosts import Known, Note
+from thresher.storage.pages import Page
 from thresher.storage.shards import ShardItem
+
+NOWHERE = ""  # the host of the lane of stored pages
 
 PAUSE_SECONDS = 30.0  # for a host that asks for fewer requests without saying when to return; doubled each time
 MAX_OWN_PAUSE_SECONDS = 1800.0  # beyond this, doubling helps nobody
@@ -25,10 +28,14 @@ def pause_for(retry_after: float | None, strikes: int = 1) -> float:
 
 @dataclass(slots=True)
 class Task:
-    """An item on its way. `begun`: its request was let through, so that something may have been sent."""
+    """Items on their way, which ask alike for one page and so get the answer to one request. `page` is one that is stored.
 
-    item: ShardItem
+    `begun`: their request was let through, so that something may have been sent.
+    """
+
+    items: list[ShardItem]
     way: Way
+    page: Page | None = None
     begun: bool = False
 
 
@@ -43,9 +50,9 @@ class Manners:
 
 @dataclass(slots=True)
 class Lane:
-    """The items of one host in a shard, and what it allows. Moments are those of the monotonic clock.
+    """The pages that are asked of one host in a shard, and what it allows. Moments are those of the monotonic clock.
 
-    Until robots.txt has been heard (`told`), one item goes ahead alone: how far apart requests must be is in there. After a
+    Until robots.txt has been heard (`told`), one page goes ahead alone: how far apart requests must be is in there. After a
     pause a host recovers: one connection, then twice as many after each round of answers, up to all.
     """
 
@@ -72,6 +79,11 @@ class Lane:
             lane.strikes = known.strikes
             lane.limit = min(manners.connections, known.connections or manners.connections)
         return lane
+
+    @classmethod
+    def of_store(cls, connections: int) -> "Lane":
+        """The lane of pages that are stored: no host is asked for them, so nothing but the number at a time holds them up."""
+        return cls(NOWHERE, Manners(connections, 0.0, 0.0), limit=connections, told=True)
 
     def wait(self, now: float) -> float:
         """Seconds until a request may begin, as far as time is what it waits for."""

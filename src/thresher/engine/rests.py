@@ -25,10 +25,11 @@ def rests_of(
     groups: dict[_Group, list[tuple[ShardItem, str, float]]] = {}
     for item in items:
         host = way(item.ref, item.attempts).url.host
-        wait = waits.get(host, 0.0)
+        wait = 0.0 if claim.applied else waits.get(host, 0.0)
         delay = max(wait, retries.get(item.ord, 0.0))
         _, power = math.frexp(delay)
-        key = (url.bucket(host), host if wait else None, power, begun_here(item.attempts))
+        bucket = claim.bucket if claim.applied else url.bucket(host)
+        key = (bucket, host if wait else None, power, begun_here(item.attempts))
         groups.setdefault(key, []).append((item, host, delay))
     return [_rest(claim, bucket, begun, group) for (bucket, _, _, begun), group in groups.items()]
 

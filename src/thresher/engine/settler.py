@@ -37,6 +37,7 @@ class _Finished:
     claim: Claim
     settled: Settled
     frame: bytes | None
+    size: int  # bytes of the frame, 0 if another that waits has the same one
     done: asyncio.Future[bool]
 
 
@@ -45,6 +46,7 @@ class _Buffer:
     """The finished items of one batch that wait to be written, and how many more are under way."""
 
     waiting: list[_Finished] = field(default_factory=list)
+    frames: set[int] = field(default_factory=set)  # of those, each once, by identity
     bytes: int = 0
     under_way: int = 0
     timer: asyncio.TimerHandle | None = None
@@ -79,15 +81,17 @@ class Settler:
             self._flush(batch)
 
     def add(self, claim: Claim, settled: Settled, frame: bytes | None) -> asyncio.Future[bool]:
-        """Hand over a finished item (between `begin` and `end`). The future is True once it is settled for good,
+        """Hand over a finished item (between `begin` and `end`); others may have the same frame. The future is True once it is
 
-        False if the shard was lost meanwhile, and raises if the database stays away.
+        settled for good, False if the shard was lost meanwhile, and raises if the database stays away.
         """
         done = asyncio.get_running_loop().create_future()
         buffer = self._buffers[claim.batch]
-        buffer.waiting.append(_Finished(claim, settled, frame, done))
-        buffer.bytes += len(frame or b"")
-        self._hold(len(frame or b""))
+        size = 0 if frame is None or id(frame) in buffer.frames else len(frame)
+        buffer.waiting.append(_Finished(claim, settled, frame, size, done))
+        buffer.frames.add(id(frame))
+        buffer.bytes += size
+        self._hold(size)
         if len(buffer.waiting) >= self._items or buffer.bytes >= _MAX_BYTES:
             self._flush(claim.batch)
         elif buffer.timer is None:
@@ -105,7 +109,7 @@ class Settler:
         if buffer.timer is not None:
             buffer.timer.cancel()
             buffer.timer = None
-        waiting, buffer.waiting, buffer.bytes = buffer.waiting, [], 0
+        waiting, buffer.waiting, buffer.frames, buffer.bytes = buffer.waiting, [], set(), 0
         if buffer.under_way == 0:
             del self._buffers[batch]
         if waiting:
@@ -123,7 +127,7 @@ class Settler:
                     one.done.set_exception(error)
             return
         finally:
-            self._hold(-sum(len(one.frame or b"") for one in finished))
+            self._hold(-sum(one.size for one in finished))
         for one in finished:
             if not one.done.done():
                 one.done.set_result(one.claim.shard not in lost)
@@ -149,14 +153,18 @@ class Settler:
             return await self._commit(batch, finished, [_unstorable(one.settled)], None)
 
     async def _pack(self, finished: Sequence[_Finished]) -> tuple[Pack | None, list[Settled]]:
+        """Items with the same frame share its place."""
         frames, settled, offset = [], [], 0
+        spans: dict[int, tuple[int, int]] = {}
         for one in finished:
             if one.frame is None:
                 settled.append(one.settled)
                 continue
-            settled.append(replace(one.settled, span=(offset, len(one.frame))))
-            frames.append(one.frame)
-            offset += len(one.frame)
+            if id(one.frame) not in spans:
+                spans[id(one.frame)] = (offset, len(one.frame))
+                frames.append(one.frame)
+                offset += len(one.frame)
+            settled.append(replace(one.settled, span=spans[id(one.frame)]))
         if not frames:
             return None, settled
         data = b"".join(frames)

@@ -7,7 +7,7 @@ hosts that are left alone, items that were redirected to another bucket, and tho
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,21 +18,24 @@ from thresher.domain.failure import FAILURES, Failure, FailureCode
 from thresher.domain.states import ItemState
 from thresher.domain.way import Way, failures, way
 from thresher.engine.lease import Lease
-from thresher.engine.politeness import Lane, Manners, Task
+from thresher.engine.politeness import NOWHERE, Lane, Manners, Task
 from thresher.engine.rests import rests_of
 from thresher.engine.settler import Settler
 from thresher.pipeline.gate import MayBegin
 from thresher.pipeline.item import Attempt, NotNow
 from thresher.settings import Settings
 from thresher.storage.hosts import SOON, Known, Note
+from thresher.storage.pages import Page
 from thresher.storage.settling import Settled
 from thresher.storage.shards import Claim, Rest, ShardItem
 
 log = logging.getLogger("thresher.shard")
 
-AttemptItem = Callable[[Way, float, Choices, MayBegin], Awaitable[Attempt]]
+AttemptPage = Callable[[Way, float, Sequence[Choices], MayBegin, Page | None], Awaitable[list[Attempt]]]
+ReusePage = Callable[[Page, float | None, Sequence[Choices]], Awaitable[list[Attempt] | None]]
 NoteHosts = Callable[[int, Sequence[Note]], Awaitable[None]]
 
+_FROM_STORE = 8  # stored pages that a shard has in hand: enough to keep the converter busy
 _RECOVERY = 5.0  # seconds until items are tried again that a bug of ours kept from being finished
 
 
@@ -42,16 +45,22 @@ class Engine:
 
     settings: Settings
     settler: Settler
-    attempt: AttemptItem
+    attempt: AttemptPage
+    reuse: ReusePage
     note: NoteHosts
     slots: asyncio.Semaphore
 
 
 class ShardRun:
-    """Runs once. `stop` and `abort` may be called at any time, more than once. `known` is what is known of the bucket's hosts."""
+    """Runs once. `stop` and `abort` may be called at any time, more than once. `known` is what is known of the bucket's hosts,
 
-    def __init__(self, claim: Claim, lease: Lease, engine: Engine, known: Mapping[str, Known]) -> None:
-        self._claim, self._lease, self._engine, self._known = claim, lease, engine, known
+    `pages` the stored pages that items may have, by their positions.
+    """
+
+    def __init__(
+        self, claim: Claim, lease: Lease, engine: Engine, known: Mapping[str, Known], pages: Mapping[int, Page]
+    ) -> None:
+        self._claim, self._lease, self._engine, self._known, self._pages = claim, lease, engine, known, pages
         settings = engine.settings
         rate = settings.requests_per_second_per_host
         self._manners = Manners(settings.connections_per_host, 1 / rate if rate else 0.0, settings.max_crawl_delay)
@@ -59,7 +68,8 @@ class ShardRun:
         self._slice_ends = time.monotonic() + settings.slice_seconds
         self._stopped, self._aborted, self._wake = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._unsettled: dict[int, ShardItem] = {item.ord: item for item in claim.items}
-        self._lanes: dict[str, Lane] = {}
+        self._store = Lane.of_store(_FROM_STORE)
+        self._lanes: dict[str, Lane] = {NOWHERE: self._store}
         self._retries: dict[int, float] = {}  # by ord: when, on the monotonic clock
         self._settling: dict[int, asyncio.Future[bool]] = {}
         self._under_way = 0
@@ -79,9 +89,9 @@ class ShardRun:
 
         Everything that it does not return is settled when it returns.
         """
-        for item in self._claim.items:
-            task = Task(item, way(item.ref, item.attempts))
-            self._lane(task.way.url.host).todo.append(task)
+        for task in self._tasks():
+            lane = self._store if task.page or self._claim.applied else self._lane(task.way.url.host)
+            lane.todo.append(task)
         for lane in self._lanes.values():
             self._give_up_if_hopeless(lane)
         expiry = asyncio.get_running_loop().call_later(max(0.0, self._until(self._claim.deadline_at)), self.abort)
@@ -103,6 +113,20 @@ class ShardRun:
         self._drop_settled()
         rests = rests_of(self._claim, self._unsettled.values(), dict.fromkeys(self._unsettled, _RECOVERY), {})
         return [replace(rest, dispatched_at=self._claim.dispatched_at) for rest in rests]
+
+    def _tasks(self) -> list[Task]:
+        """The items, those together that ask alike for one page; of an applied batch those that are made of one stored page."""
+        tasks: dict[Hashable, Task] = {}
+        for item in self._claim.items:
+            there, page = way(item.ref, item.attempts), self._pages.get(item.ord)
+            alike = page if self._claim.applied else (there.url.href, there.redirects, there.country)
+            task = tasks.setdefault((alike, self._of(item).request), Task([], there, page))
+            task.items.append(item)
+            task.page = task.page or page
+        return list(tasks.values())
+
+    def _of(self, item: ShardItem) -> Choices:
+        return self._choices.over(item.options, item.headers)
 
     def _lane(self, host: str) -> Lane:
         lane = self._lanes.get(host)
@@ -174,14 +198,20 @@ class ShardRun:
         batch = self._claim.batch
         self._engine.settler.begin(batch)
         try:
-            result = await self._attempt(lane, task)
-            if result.failure is not None and result.failure.code is FailureCode.RATE_LIMITED:
-                lane.refused(result.retry_after, time.monotonic())
+            results = await self._results(lane, task)
+            if results is None:  # what is stored will not do
+                host = self._lane(task.way.url.host)
+                host.todo.append(task)
+                self._give_up_if_hopeless(host)
+                return
+            first = results[0]
+            if first.failure is not None and first.failure.code is FailureCode.RATE_LIMITED:
+                lane.refused(first.retry_after, time.monotonic())
                 await self._note([lane])
                 self._give_up_if_hopeless(lane)
-            elif result.http is not None:
+            elif first.http is not None:
                 lane.answered(time.monotonic())
-            self._conclude(task.item, result, lane)
+            self._conclude(task, results, lane)
         except NotNow:
             lane.todo.appendleft(task)
         finally:
@@ -200,8 +230,8 @@ class ShardRun:
         record = {"at": _now(), "code": failure.code, "detail": detail}
         self._engine.settler.begin(self._claim.batch)
         while lane.todo:
-            item = lane.todo.popleft().item
-            self._settle(item, [*item.attempts, record], Attempt(record, None, failure))
+            for item in lane.todo.popleft().items:
+                self._settle(item, [*item.attempts, record], Attempt(record, None, failure))
         self._engine.settler.end(self._claim.batch)
 
     async def _note(self, lanes: Sequence[Lane]) -> None:
@@ -218,11 +248,43 @@ class ShardRun:
             for lane in lanes:
                 lane.changed = True
 
-    async def _attempt(self, lane: Lane, task: Task) -> Attempt:
-        choices = self._choices.over(task.item.options, task.item.headers)
-        timeout, left = choices.timeout or self._engine.settings.attempt_timeout, self._seconds_left()
+    async def _results(self, lane: Lane, task: Task) -> list[Attempt] | None:
+        """How it went, for each item of the task; None if it is to be asked for, as no page is stored that would do."""
+        wants: list[Choices] = []
+        for item in task.items:
+            if self._of(item) not in wants:
+                wants.append(self._of(item))
+        at = _now()
+        try:
+            if lane is self._store:
+                results = await self._from_store(task, wants)
+            else:
+                results = await self._from_host(lane, task, wants)
+        except NotNow:
+            raise
+        except asyncio.CancelledError:
+            if task.begun:
+                self._broken_off(task.items, at)
+            raise
+        except Exception:  # a bug at this page: it fails by name, and its neighbours go on
+            log.exception("item %s/%s", self._claim.batch_public_id, task.items[0].ord)
+            results = [_failed(FailureCode.INTERNAL, at)] * len(wants)
+        return None if results is None else [results[wants.index(self._of(item))] for item in task.items]
+
+    async def _from_store(self, task: Task, wants: Sequence[Choices]) -> list[Attempt] | None:
+        """Of an applied batch, and of another shard of the same one, any page will do; of another batch one that is young enough."""
+        results = None
+        if task.page is not None:
+            old = not self._claim.applied and task.page.batch != self._claim.batch
+            results = await self._engine.reuse(task.page, self._claim.options["max_age"] if old else None, wants)
+        if results is None and self._claim.applied:
+            return [_failed(FailureCode.PAGE_GONE, _now())] * len(wants)
+        return results
+
+    async def _from_host(self, lane: Lane, task: Task, wants: Sequence[Choices]) -> list[Attempt]:
+        timeout, left = wants[0].timeout or self._engine.settings.attempt_timeout, self._seconds_left()
         if left <= 0:
-            return _failed(FailureCode.DEADLINE, _now())
+            return [_failed(FailureCode.DEADLINE, _now())] * len(wants)
 
         async def may_begin(crawl_delay: float | None) -> bool:
             may = lane.begin(task, crawl_delay, time.monotonic())
@@ -231,48 +293,46 @@ class ShardRun:
                 await self._note([lane])
             return may
 
-        at = _now()
-        try:
-            result = await self._engine.attempt(task.way, min(timeout, left), choices, may_begin)
-        except NotNow:
-            raise
-        except asyncio.CancelledError:
-            if task.begun:
-                self._broken_off(task.item, at)
-            raise
-        except Exception:  # a bug at this item: it fails by name, and its neighbours go on
-            log.exception("item %s/%s", self._claim.batch_public_id, task.item.ord)
-            return _failed(FailureCode.INTERNAL, at)
-        if result.failure is not None and result.failure.code is FailureCode.TIMEOUT and left < timeout:
-            failure = Failure(FailureCode.DEADLINE, f"The item's deadline came. {result.failure.detail}")
-            return replace(
-                result, failure=failure, record=result.record | {"code": failure.code, "detail": failure.detail}
-            )
-        return result
+        results = await self._engine.attempt(task.way, min(timeout, left), wants, may_begin, task.page)
+        return [_out_of_time(result) for result in results] if left < timeout else results
 
-    def _broken_off(self, item: ShardItem, at: str) -> None:
+    def _broken_off(self, items: Iterable[ShardItem], at: str) -> None:
         """The record of an attempt that was cancelled: with the batch, by its deadline, or because the worker leaves."""
         late = self._until(self._claim.deadline_at) <= 0
         code = FailureCode.DEADLINE if late else FailureCode.CANCELLED
         detail = "Broken off: the batch or the worker was stopped."
         record = {"at": at, "code": code, "detail": FAILURES[code].meaning if late else detail}
-        self._unsettled[item.ord] = replace(item, attempts=[*item.attempts, record])
+        for item in items:
+            self._unsettled[item.ord] = replace(item, attempts=[*item.attempts, record])
 
-    def _conclude(self, item: ShardItem, result: Attempt, lane: Lane) -> None:
-        """Settle the item, send it on its way, or give it back for a retry."""
-        attempts = [*item.attempts, result.record]
-        if result.moved is not None:
-            self._move(replace(item, attempts=attempts))
-            return
-        failure = result.failure
-        if failure is not None and failure.kind.retryable and failures(attempts) <= self._engine.settings.retries:
-            delay = retry.delay(failures(attempts), result.retry_after).total_seconds()
-            delay = max(delay, lane.wait(time.monotonic()))
-            if delay < min(self._seconds_left(), self._until(self._claim.deadline_at)):
-                self._unsettled[item.ord] = replace(item, attempts=attempts)
-                self._retries[item.ord] = time.monotonic() + delay
-                return
-        self._settle(item, attempts, result)
+    def _conclude(self, task: Task, results: Sequence[Attempt], lane: Lane) -> None:
+        """Settle the items, send them on their way, or give them back for a retry: at one time, so that they stay together."""
+        shared = {"shared": len(task.items)} if len(task.items) > 1 else {}
+        delays: dict[int, float] = {}
+        moved = []
+        for item, result in zip(task.items, results, strict=True):
+            attempts = [*item.attempts, result.record | shared]
+            if result.moved is not None:
+                moved.append(replace(item, attempts=attempts))
+                continue
+            failed = failures(attempts)
+            if self._is_retried(result, failed):
+                if failed not in delays:
+                    delays[failed] = self._retry_delay(result, failed, lane)
+                if delays[failed] < min(self._seconds_left(), self._until(self._claim.deadline_at)):
+                    self._unsettled[item.ord] = replace(item, attempts=attempts)
+                    self._retries[item.ord] = time.monotonic() + delays[failed]
+                    continue
+            self._settle(item, attempts, result)
+        if moved:
+            self._move(moved, task.page)
+
+    def _is_retried(self, result: Attempt, failed: int) -> bool:
+        return result.failure is not None and result.failure.kind.retryable and failed <= self._engine.settings.retries
+
+    def _retry_delay(self, result: Attempt, failed: int, lane: Lane) -> float:
+        """Seconds until the next attempt, after so many that failed."""
+        return max(retry.delay(failed, result.retry_after).total_seconds(), lane.wait(time.monotonic()))
 
     def _settle(self, item: ShardItem, attempts: list[dict[str, Any]], result: Attempt) -> None:
         failure = result.failure
@@ -287,10 +347,10 @@ class ShardRun:
         )
         self._settling[item.ord] = self._engine.settler.add(self._claim, settled, result.frame)
 
-    def _move(self, item: ShardItem) -> None:
-        """A redirect led to another host: the item gets in line there, or comes back as a rest for the host's bucket."""
-        self._unsettled[item.ord] = item
-        task = Task(item, way(item.ref, item.attempts))
+    def _move(self, items: list[ShardItem], page: Page | None) -> None:
+        """A redirect led to another host: the items get in line there, or come back as a rest for the host's bucket."""
+        self._unsettled |= {item.ord: item for item in items}
+        task = Task(items, way(items[0].ref, items[0].attempts), page)
         if url.bucket(task.way.url.host) == self._claim.bucket:
             lane = self._lane(task.way.url.host)
             lane.todo.appendleft(task)  # at the front, as its deadline is running
@@ -322,3 +382,11 @@ def _failed(code: FailureCode, at: str) -> Attempt:
     """An attempt that came to nothing on our side of the network."""
     record: dict[str, Any] = {"at": at, "code": code, "detail": FAILURES[code].meaning}
     return Attempt(record, None, Failure(code, FAILURES[code].meaning))
+
+
+def _out_of_time(result: Attempt) -> Attempt:
+    """An attempt that had less time than it may take, because the item's deadline came."""
+    if result.failure is None or result.failure.code is not FailureCode.TIMEOUT:
+        return result
+    failure = Failure(FailureCode.DEADLINE, f"The item's deadline came. {result.failure.detail}")
+    return replace(result, failure=failure, record=result.record | {"code": failure.code, "detail": failure.detail})

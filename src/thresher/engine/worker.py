@@ -14,8 +14,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import uvloop
 from pgqueuer.core.qm import QueueManager
@@ -41,10 +42,13 @@ from thresher.pipeline import item as pipeline
 from thresher.pipeline.gate import MayBegin
 from thresher.pipeline.robots import Robots
 from thresher.settings import Settings
-from thresher.storage import batches, database, hosts, queue, shards, upkeep
+from thresher.storage import batches, database, hosts, pages, queue, shards, upkeep
 from thresher.storage.blobs import Blobs
+from thresher.storage.pages import Page
 from thresher.storage.settling import Settled
 from thresher.storage.shards import Claim, Held, LeaseLost, Rest
+
+T = TypeVar("T")
 
 log = logging.getLogger("thresher.worker")
 
@@ -115,9 +119,10 @@ class Worker:
     async def _work(self, claim: Claim, lease: Lease, context: Context) -> list[Rest]:
         async with self._pool.acquire() as connection:
             known = await hosts.known(connection, claim.bucket)
-        if Choices.of(claim.options).robots is not RobotsMode.IGNORE:
+            stored = await pages.find(connection, claim)
+        if not claim.applied and Choices.of(claim.options).robots is not RobotsMode.IGNORE:
             await self._robots.recall({way(item.ref, item.attempts).url.origin for item in claim.items})
-        run = ShardRun(claim, lease, self._engine, known)
+        run = ShardRun(claim, lease, self._engine, known, stored)
         self._running.add(run)
         if self._draining:
             run.stop()
@@ -190,11 +195,21 @@ async def _tools(
     try:
         async with Fetcher.from_settings(settings) as fetcher:
             robots = Robots(fetcher, pool, settings)
-            tools = pipeline.Tools(fetcher, converter, robots)
+            tools = pipeline.Tools(fetcher, converter, robots, store)
 
-            async def attempt(target: Way, timeout: float, choices: Choices, may_begin: MayBegin) -> pipeline.Attempt:
+            async def attempt(
+                target: Way, timeout: float, wants: Sequence[Choices], may_begin: MayBegin, page: Page | None
+            ) -> list[pipeline.Attempt]:
+                return await given_back(pipeline.attempt(target, tools, timeout, wants, may_begin, page))
+
+            async def reuse(
+                page: Page, max_age: float | None, wants: Sequence[Choices]
+            ) -> list[pipeline.Attempt] | None:
+                return await given_back(pipeline.reuse(page, tools, max_age, wants))
+
+            async def given_back(work: Awaitable[T]) -> T:
                 try:
-                    return await pipeline.attempt(target, tools, timeout, choices, may_begin)
+                    return await work
                 except SpawnFailed:  # not the item's fault: it is given back, and this process is of no more use
                     log.exception("no converter can be started")
                     leave()
@@ -204,7 +219,8 @@ async def _tools(
                 async with pool.acquire() as connection:
                     await hosts.note(connection, bucket, notes)
 
-            yield Engine(settings, settler, attempt, note, asyncio.Semaphore(settings.fetches_per_worker)), robots
+            slots = asyncio.Semaphore(settings.fetches_per_worker)
+            yield Engine(settings, settler, attempt, reuse, note, slots), robots
     finally:
         await settler.close()
         await converter.close()

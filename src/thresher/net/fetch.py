@@ -21,7 +21,7 @@ from thresher.net.budget import Budget, Lease
 from thresher.net.connector import passage
 from thresher.net.dial import Dial
 from thresher.net.errors import NETWORK_ERRORS, failure_of
-from thresher.net.fetched import Attempt, Fetched, FetchFailed
+from thresher.net.fetched import Attempt, Fetched, FetchFailed, Validators
 from thresher.settings import Settings
 
 __all__ = ["FetchFailed", "Fetched", "Fetcher"]
@@ -106,6 +106,7 @@ class Fetcher:
         timeout: float,
         headers: Mapping[str, str] = _NO_HEADERS,
         private: Mapping[str, str] = _NO_HEADERS,
+        validators: Validators | None = None,
         country: str | None = None,
         vet: Vet | None = None,
         lease: Lease | None = None,
@@ -115,14 +116,14 @@ class Fetcher:
         """GET `url` and what it redirects to, all within `timeout` seconds.
 
         `headers` are sent too, and over them the `private` ones, but these no more once a redirect has left the first origin:
-        not even if another leads back, for then someone else has chosen the URL. `country` is one of `countries`, or None for
-        the usual way.
+        not even if another leads back, for then someone else has chosen the URL. The request to the URL of `validators` is
+        conditional: a 304 from there is its answer. `country` is one of `countries`, or None for the usual way.
         `vet` is asked before a redirect is followed: False ends the fetch there, as one that `moved`; it refuses the
         redirect by raising ItemFailed. `redirects` are those that led here; they count. Of a body longer than `first`
         bytes these are taken, without a look at the rest. Raises FetchFailed when there is no whole response; an HTTP
         error status is a response. A large body waits for room in `lease`; without one, it is counted only while it comes.
         """
-        attempt = Attempt(url, list(redirects), headers, private if _at_one_origin(url, redirects) else {})
+        attempt = Attempt(url, list(redirects), headers, private if _at_one_origin(url, redirects) else {}, validators)
         own, session = self.lease(), self._session(country)
         try:
             with own:

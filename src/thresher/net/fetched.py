@@ -66,6 +66,21 @@ class FetchFailed(ItemFailed):
         self.ms = attempt.ms()
 
 
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What a site said of a page at `url`, by which it can be asked whether that is still the same (RFC 9110 section 13.1)."""
+
+    url: str
+    etag: str | None = None
+    modified: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of a conditional request; none if the site said nothing that can be said back."""
+        said = {"If-None-Match": self.etag, "If-Modified-Since": self.modified}
+        return {name: value for name, value in said.items() if value and value.isascii() and value.isprintable()}
+
+
 @dataclass(slots=True)
 class Attempt:
     """One fetch under way: where it is and what it has seen."""
@@ -74,6 +89,7 @@ class Attempt:
     redirects: list[str] = field(default_factory=list)
     headers: Mapping[str, str] = field(default_factory=dict)
     private: Mapping[str, str] = field(default_factory=dict, repr=False)  # over them, for the first origin only
+    validators: Validators | None = None  # for the request to their own URL only
     way: Passage = field(default_factory=Passage)  # of the current hop
     status: int | None = None  # of the current hop
     expected: int | None = None  # bytes, of the current hop's body, where the server said so
@@ -89,6 +105,8 @@ class Attempt:
         """The headers of the next request."""
         sent = CIMultiDict(self.headers)
         sent.update(self.private)
+        if self.validators is not None and self.validators.url == self.url.href:
+            sent.update(self.validators.headers)
         return sent
 
     def redirected(self, target: Url) -> None:

@@ -4,6 +4,7 @@ Knows nothing of batches, shards or the database; whether a failed attempt is tr
 """
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from thresher.domain.way import MOVED, Way
 from thresher.net.fetch import Fetched, Fetcher, FetchFailed
 from thresher.net.language import accept_language
 from thresher.pipeline.gate import Gate, MayBegin, RobotsGate, at_once
+from thresher.pipeline.stored import open_page
 from thresher.pipeline.verdict import (
     DOUBTFUL,
     check_content,
@@ -26,8 +28,11 @@ from thresher.pipeline.verdict import (
     check_status,
     parse_retry_after,
 )
+from thresher.storage.blobs import Blobs
+from thresher.storage.pages import Page
 
 _PLAIN = How()
+_NOT_MODIFIED = 304
 
 
 class NotNow(Exception):
@@ -36,19 +41,21 @@ class NotNow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What an attempt works with; shared by all items of a worker."""
+    """What an attempt works with; shared by all items of a worker. `store` is where pages may be stored already."""
 
     fetcher: Fetcher
     converter: Converter
     robots: RobotsGate
+    store: Blobs | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How an attempt went. `frame` is the result, None if `failure` says why there is none, or if the item `moved`:
+    """How an attempt went. `frame` is the result; beside a `failure` it is the page in which no result was found. None if there is
 
-    then it goes on at that URL, in an attempt of its own. `record` is what the item keeps of the attempt: at, code, country, status,
-    bytes, family, ms by phase, detail, charset, charset_source, charset_certainty, verdict. `retry_after` is in seconds, where the server asked for a pause.
+    none, or if the item `moved`: then it goes on at that URL, in an attempt of its own. `record` is what the item keeps of the attempt:
+    at, code, country, status, bytes, family, ms by phase, detail, charset, charset_source, charset_certainty, verdict; and of a page that
+    was stored `reused`, whose it is, and `fetched_at`. `retry_after` is in seconds, where the server asked for a pause.
     """
 
     record: dict[str, Any]
@@ -60,64 +67,114 @@ class Attempt:
 
 
 async def attempt(
-    url: Url | Way, tools: Tools, timeout: float, choices: Choices, may_begin: MayBegin = at_once
-) -> Attempt:
-    """Try one item once, within `timeout` seconds for everything on the network.
+    url: Url | Way,
+    tools: Tools,
+    timeout: float,
+    wants: Sequence[Choices],
+    may_begin: MayBegin = at_once,
+    page: Page | None = None,
+) -> list[Attempt]:
+    """Try once to get one page, within `timeout` seconds for everything on the network, and read it as each of `wants` says,
 
-    An attempt stays at one host: a redirect to another ends it, and so does one at whose time `may_begin` says no.
-    Raises NotNow if it says so at the first request; nothing else but for cancellation and bugs.
+    which are alike in how it is asked for. An attempt stays at one host: a redirect to another ends it, and so does one at whose time
+    `may_begin` says no. `page` is one that is stored: the site is asked whether it is still the same, and if so it is what was got.
+    Raises NotNow if `may_begin` says no at the first request; nothing else but for cancellation and bugs.
     """
     way = url if isinstance(url, Way) else Way(url)
-    begun, at = time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
+    begun, choices = time.monotonic(), wants[0]
     here = country.pick(choices.country, tools.fetcher.countries, way.country)
-    record: dict[str, Any] = {"at": at, "country": here}
+    record: dict[str, Any] = {"at": _now(), "country": here}
     fetched: Fetched | None = None
     retry_after = None
-    lease = tools.fetcher.lease()
     gate = Gate(way.url, tools.robots, choices.robots, may_begin)
-    try:
-        if not await gate.open(timeout):
-            raise NotNow
-        left = max(timeout - (time.monotonic() - begun), 0.001)
-        fetched = await tools.fetcher.fetch(
-            way.url,
-            timeout=left,
-            headers=accept_language(here or choices.country),
-            private=choices.headers,
-            country=here,
-            vet=gate.passes,
-            redirects=way.redirects,
-            lease=lease,
-        )
-        record |= _about(fetched)
-        if fetched.moved:
-            record |= {"code": MOVED, "to": fetched.url, "redirects": fetched.redirects[len(way.redirects) :]}
-            return Attempt(_finish(record, gate, begun), fetched.status, moved=parse(fetched.url))
-        retry_after = parse_retry_after(fetched.headers.get("retry-after"))
+    with tools.fetcher.lease() as lease:  # until the body is converted: bodies that wait for the converter count too
         try:
-            check_status(fetched.status, retry_after)
+            if not await gate.open(timeout):
+                raise NotNow
+            stored = await open_page(tools.store, page, lease) if tools.store and page else None
+            left = max(timeout - (time.monotonic() - begun), 0.001)
+            fetched = await tools.fetcher.fetch(
+                way.url,
+                timeout=left,
+                headers=accept_language(here or choices.country),
+                private=choices.headers,
+                validators=stored.validators if stored else None,
+                country=here,
+                vet=gate.passes,
+                redirects=way.redirects,
+                lease=lease,
+            )
+            record |= _about(fetched)
+            if fetched.moved:
+                record |= {"code": MOVED, "to": fetched.url, "redirects": fetched.redirects[len(way.redirects) :]}
+                return [Attempt(_finish(record, gate, begun), fetched.status, moved=parse(fetched.url))] * len(wants)
+            if stored is not None and fetched.status == _NOT_MODIFIED and fetched.url == stored.fetched.url:
+                record |= {"reused": stored.origin, "fetched_at": record["at"]}
+                fetched = stored.confirmed(fetched)
+            retry_after = parse_retry_after(fetched.headers.get("retry-after"))
+            try:
+                check_status(fetched.status, retry_after)
+            except ItemFailed as failed:
+                await _look_behind(failed, fetched, tools.converter, record)
+                raise
         except ItemFailed as failed:
-            await _look_behind(failed, fetched, tools.converter, record)
-            raise
-        frame, facts, unparsed = await _convert(fetched, tools.converter, record, How(choices.parser, choices.content))
+            if isinstance(failed, FetchFailed):
+                record |= {
+                    "status": failed.status,
+                    "family": failed.family,
+                    "bytes": failed.bytes,
+                    "ms": _rounded(failed.ms),
+                }
+            record |= {"code": failed.failure.code, "detail": failed.failure.detail}
+            retry_after = gate.retry_after if retry_after is None else retry_after
+            ended = Attempt(_finish(record, gate, begun), record.get("status"), failed.failure, None, retry_after)
+            return [ended] * len(wants)
+        return [
+            await _read(fetched, tools.converter, record, want, retry_after, lambda made: _finish(made, gate, begun))
+            for want in wants
+        ]
+
+
+async def reuse(page: Page, tools: Tools, max_age: float | None, wants: Sequence[Choices]) -> list[Attempt] | None:
+    """What each of `wants` makes of a stored page, without a request to anybody. None if the page is gone from the store, or older
+
+    than `max_age` seconds; None there takes one of any age.
+    """
+    begun = time.monotonic()
+    with tools.fetcher.lease() as lease:
+        stored = await open_page(tools.store, page, lease) if tools.store else None
+        if stored is None or (max_age is not None and not stored.is_good(max_age)):
+            return None
+        fetched = stored.fetched
+        record: dict[str, Any] = {"at": _now(), "country": stored.country, "bytes": len(fetched.body), "ms": {}}
+        record |= {"reused": stored.origin, "fetched_at": stored.at, "final_url": _final_url(fetched)}
+        return [
+            await _read(fetched, tools.converter, record, want, None, lambda made: _timed(made, begun))
+            for want in wants
+        ]
+
+
+async def _read(
+    fetched: Fetched,
+    converter: Converter,
+    so_far: dict[str, Any],
+    choices: Choices,
+    retry_after: float | None,
+    finish: Callable[[dict[str, Any]], dict[str, Any]],
+) -> Attempt:
+    """What comes of an answer that may be the page, read as an item chose. `so_far` is the record until then."""
+    record = so_far | {"ms": dict(so_far["ms"])}
+    frame = None
+    try:
+        frame, facts, unparsed = await _convert(fetched, converter, record, How(choices.parser, choices.content))
         record |= facts
         check_content(facts["verdict"], choices.on_blocked)
         check_parsed(unparsed)
     except ItemFailed as failed:
-        if isinstance(failed, FetchFailed):
-            record |= {
-                "status": failed.status,
-                "family": failed.family,
-                "bytes": failed.bytes,
-                "ms": _rounded(failed.ms),
-            }
         record |= {"code": failed.failure.code, "detail": failed.failure.detail}
-        retry_after = gate.retry_after if retry_after is None else retry_after
-        return Attempt(_finish(record, gate, begun), record.get("status"), failed.failure, None, retry_after)
-    finally:
-        lease.shrink(0)  # not before the body is converted: bodies that wait for the converter count too
+        return Attempt(finish(record), fetched.status, failed.failure, frame, retry_after)
     record["code"] = "ok"
-    return Attempt(_finish(record, gate, begun), fetched.status, None, frame, retry_after)
+    return Attempt(finish(record), fetched.status, None, frame, retry_after)
 
 
 async def _look_behind(failed: ItemFailed, fetched: Fetched, converter: Converter, record: dict[str, Any]) -> None:
@@ -147,7 +204,8 @@ async def _convert(
         "status_code": fetched.status,
         "redirects": fetched.redirects,
         "headers": fetched.headers,
-        "fetched_at": record["at"],
+        "fetched_at": record.get("fetched_at", record["at"]),
+        "country": record["country"],
     }
     try:
         converted = await converter.convert(source, meta, how)
@@ -163,16 +221,27 @@ def _about(fetched: Fetched) -> dict[str, Any]:
         "family": fetched.family,
         "bytes": len(fetched.body),
         "ms": _rounded(fetched.ms),
-        "final_url": fetched.url if fetched.redirects and not fetched.moved else None,
+        "final_url": _final_url(fetched),
     }
+
+
+def _final_url(fetched: Fetched) -> str | None:
+    return fetched.url if fetched.redirects and not fetched.moved else None
 
 
 def _finish(record: dict[str, Any], gate: Gate, begun: float) -> dict[str, Any]:
     """The record with what the gate saw, the time of it all, and without NULs, which PostgreSQL does not take."""
     if waited := round(gate.seconds * 1000, 1):
         record["ms"] = {"robots": waited} | record.get("ms", {})
-    record |= {"robots": gate.said, "seconds": round(time.monotonic() - begun, 3)}
-    return _clean(record)
+    return _timed(record | {"robots": gate.said}, begun)
+
+
+def _timed(record: dict[str, Any], begun: float) -> dict[str, Any]:
+    return _clean(record | {"seconds": round(time.monotonic() - begun, 3)})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _rounded(ms: dict[str, float]) -> dict[str, float]:

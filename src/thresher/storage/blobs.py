@@ -179,17 +179,21 @@ class Blobs:
 
 
 def _neighbours(spans: Sequence[Span]) -> list[list[int]]:
-    """The places of the spans, those that lie next to each other in one object together, in the order of the object."""
+    """The places of the spans, those that lie next to each other in one object together, in the order of the object; of equal ones all."""
     order = sorted(range(len(spans)), key=lambda place: spans[place])
     runs: list[list[int]] = []
     for place in order:
         span = spans[place]
         before = spans[runs[-1][-1]] if runs else None
-        if before is not None and before.key == span.key and 0 <= span.offset - (before.offset + before.length) <= _GAP:
+        if before is not None and (span == before or _follows(before, span)):
             runs[-1].append(place)
         else:
             runs.append([place])
     return runs
+
+
+def _follows(before: Span, span: Span) -> bool:
+    return before.key == span.key and 0 <= span.offset - (before.offset + before.length) <= _GAP
 
 
 def pack_folder(batch_public_id: str) -> str:

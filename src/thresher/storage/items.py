@@ -75,8 +75,9 @@ WHERE i.batch_id = $1 AND i.ord = $2
 @dataclass(frozen=True, slots=True)
 class Item:
     """An item as a reader sees it: `batch` is the key of its batch, `ord` its place there, `origin` that in the first batch if it
-    is a retry's. `country` is what its batch was asked for from, if it was. `seq` is its finish number, None while its row has none: it
-    is unsettled, or of a stopped batch whose last rows are still to be written, and was not read in finish order.
+    is a retry's. `country` is what its batch was asked for from, if it was. `span` is where its result lies; the page
+    that a failed one may have is not for readers. `seq` is its finish number, None while its row has none: it is unsettled, or of a
+    stopped batch whose last rows are still to be written, and was not read in finish order.
     """
 
     batch: int
@@ -233,7 +234,7 @@ def _item(
         detail,
         row["http"],
         row["attempts"] or [],
-        None if row["len"] is None else (row["off"], row["len"]),
+        None if row["len"] is None or state is not ItemState.COMPLETED else (row["off"], row["len"]),
         key,
         batch.options.get("country"),
     )

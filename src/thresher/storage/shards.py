@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from thresher.domain import credit, fairness
+from thresher.domain import credit, fairness, url
 from thresher.domain.states import BatchState
 from thresher.storage import progress, queue
 from thresher.storage.database import Connection
@@ -24,18 +24,22 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9, $10)
 RETURNING id
 """
 
-# The unsettled items of a batch to shards: each bucket in submit order, $2 items at most in one, the shards in the order of
-# their first items, which is the order of service. Tags are those of domain/fairness.py; $4 is the largest. One that is
-# still being filled is no running batch of its account. The host is taken from the text of the URL: where it is spelled in another
-# way than the parser would, the shard is one of which nothing is known.
-_CUT = """
-WITH placed AS (
-    SELECT ord, bucket, (row_number() OVER (PARTITION BY bucket ORDER BY ord) - 1) / $2 AS nth,
-           split_part(split_part(ref, '/', 3), ':', 1) COLLATE "C" AS host
+# The unsettled items of a batch to shards: each bucket in submit order, but equal URLs next to each other, $2 items at most in
+# one, the shards in the order of their first items, which is the order of service. `first` is where a URL was first. Sorted by
+# bucket before all else, so that the second window finds half of its order made. Tags are those of domain/fairness.py; $4 is
+# the largest. One that is still being filled is no running batch of its account. The host is taken from the text of the URL: where
+# it is spelled in another way than the parser would, the shard is one of which nothing is known. A bucket beyond those of hosts has none.
+_CUT = f"""
+WITH first_seen AS (
+    SELECT ord, bucket, min(ord) OVER (PARTITION BY bucket, hashtextextended(ref, 0)) AS first,
+           CASE WHEN bucket < {url.BUCKETS} THEN split_part(split_part(ref, '/', 3), ':', 1) COLLATE "C" END AS host
     FROM item WHERE batch_id = $1 AND state = 0
 ),
+placed AS (
+    SELECT *, (row_number() OVER (PARTITION BY bucket ORDER BY first, ord) - 1) / $2 AS nth FROM first_seen
+),
 cut AS (
-    SELECT bucket, nth, min(ord) AS first, array_agg(ord ORDER BY ord) AS ords,
+    SELECT bucket, nth, min(first) AS first, array_agg(ord ORDER BY first, ord) AS ords,
            CASE WHEN min(host) = max(host) THEN min(host) END AS host
     FROM placed GROUP BY bucket, nth
 ),
@@ -44,10 +48,10 @@ fair AS (
            (SELECT greatest(count(*), 1) FROM batch_progress
             WHERE account_id = $3 AND state <> 'done' AND state <> 'open') AS weight
 )
-INSERT INTO shard (batch_id, bucket, ords, tag, state, host)
-SELECT $1, bucket, ords, least(clock + weight * (row_number() OVER (ORDER BY first) - 1), $4),
-       CASE WHEN nth = 0 THEN 'queued' ELSE 'waiting' END, host
-FROM cut, fair ORDER BY first
+INSERT INTO shard (batch_id, bucket, ords, tag, state, host, seen)
+SELECT $1, bucket, ords, least(clock + weight * (row_number() OVER (ORDER BY first, nth) - 1), $4),
+       CASE WHEN nth = 0 THEN 'queued' ELSE 'waiting' END, host, ords[1] <> first
+FROM cut, fair ORDER BY first, nth
 RETURNING id, tag, state
 """
 
@@ -65,8 +69,8 @@ FROM shard s WHERE id = $1 FOR UPDATE OF s
 # Its queue entry is spent, so the shard goes on waiting under a new id.
 _PARK = """
 WITH gone AS (DELETE FROM shard WHERE id = $1 AND state = 'queued' RETURNING *)
-INSERT INTO shard (batch_id, bucket, ords, tag, state, starts, carry, dispatched_at, not_before, created_at, host)
-SELECT batch_id, bucket, ords, tag, 'waiting', starts, carry, dispatched_at, not_before, created_at, host FROM gone
+INSERT INTO shard (batch_id, bucket, ords, tag, state, starts, carry, dispatched_at, not_before, created_at, host, seen)
+SELECT batch_id, bucket, ords, tag, 'waiting', starts, carry, dispatched_at, not_before, created_at, host, seen FROM gone
 """
 
 # All of a claim but its locks, in one statement, as in a settle (storage/settling.py): its pending items, the lease, the
@@ -81,13 +85,13 @@ run AS (
     UPDATE shard SET state = 'running', starts = starts + 1, dispatched_at = coalesce(dispatched_at, now()),
            renewed_at = now(), held = (SELECT count(*) FROM mine)
     WHERE id = $1
-    RETURNING starts, dispatched_at, tag, held, carry, bucket
+    RETURNING starts, dispatched_at, tag, held, carry, bucket, seen
 ),
 counted AS (
     UPDATE batch_progress p SET processing = p.processing + run.held - $3 FROM run WHERE p.batch_id = $2
 ),
 ticked AS (UPDATE fair_clock c SET tag = run.tag FROM run WHERE c.tag < run.tag)
-SELECT run.starts, run.dispatched_at, run.carry, run.bucket, b.public_id, b.options, b.headers, b.price, b.deadline_at,
+SELECT run.starts, run.dispatched_at, run.carry, run.bucket, run.seen, b.applied_to, b.public_id, b.options, b.headers, b.price, b.deadline_at,
        clock_timestamp() AS now,
        ARRAY(SELECT ord FROM mine) AS ords, ARRAY(SELECT ref FROM mine) AS refs,
        ARRAY(SELECT custom_id FROM mine) AS custom_ids,
@@ -183,7 +187,8 @@ class Claim:
     """A shard in hand. `lease` proves it; it counts how often the shard was claimed (more than once: workers died).
 
     Moments are those of the database's clock; this machine's is ahead of it by `skew`. `headers`: what its batch sends with
-    every request.
+    every request. `applied`: its pages are stored, and no request is made for them. `seen`: one of its URLs may have been
+    asked for by an earlier shard.
     """
 
     shard: int
@@ -197,6 +202,8 @@ class Claim:
     items: list[ShardItem]
     skew: timedelta = timedelta(0)
     headers: dict[str, str] | None = field(default=None, repr=False)
+    applied: bool = False
+    seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +284,8 @@ async def _run(connection: Connection, shard: int, batch: int, held: int) -> Cla
         ],
         datetime.now(UTC) - row["now"],
         row["headers"],
+        row["applied_to"] is not None,
+        row["seen"],
     )
 
 

@@ -81,9 +81,9 @@ async def attempted(tools: Tools, url: str) -> str:
 
 async def settled(tools: Tools, target: Url) -> Attempt:
     """The attempt in which an item ends: it goes on wherever it is sent, as the engine would let it."""
-    result = await attempt(target, tools, TIMEOUT, Choices())
+    [result] = await attempt(target, tools, TIMEOUT, [Choices()])
     while result.moved:
-        result = await attempt(result.moved, tools, TIMEOUT, Choices())
+        [result] = await attempt(result.moved, tools, TIMEOUT, [Choices()])
     return result
 
 

@@ -140,6 +140,11 @@ class CreateBatch(Schema):
     source: Annotated[str, WithJsonSchema(SOURCE)] | None = Field(
         None, description="Who makes the batch, for the list of batches. Absent: api.", examples=["nightly"]
     )
+    max_age: float | None = Field(
+        None,
+        ge=0,
+        description="Seconds for which a page that the account has stored does for another batch. Absent: it never does.",
+    )
     robots: Literal["obey", "report", "ignore"] | None = Field(None, description="Absent: obey.")
     on_blocked: Literal["fail", "keep"] | None = Field(None, description="Absent: fail.")
 

@@ -1,5 +1,6 @@
 """GET /v1/items/{retrieve_id}/explain: one item, what became of it step by step, what it waits for, what can be done."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,6 +13,7 @@ from thresher.api.olostep.waiting import waiting_for
 from thresher.api.openapi import PROBLEMS, problems
 from thresher.api.reply import json_reply
 from thresher.api.state import state_of
+from thresher.domain import ids
 from thresher.domain.remedy import Case, remedy
 from thresher.domain.states import ItemState
 from thresher.domain.way import MOVED, way
@@ -34,7 +36,7 @@ async def explain_item(request: Request, caller: Reader, retrieve_id: str) -> Re
     async with state.snapshot() as connection:
         batch, item = await results.locate(connection, state.secret, caller, retrieve_id)
         where = await whereabouts.of_item(connection, batch.id, item.ord)
-        attempts = item.attempts or where.attempts
+        attempts = item.attempts or views.told(where.attempts, partial(ids.retrieve_id, state.secret))
         now_at = way(item.ref, attempts).url
         rest = await whereabouts.rest_of_host(connection, now_at.host) if item.state is ItemState.PENDING else None
     view = _identity(batch, item, retrieve_id, in_hand=where.shard is not None and where.shard.state == "running")

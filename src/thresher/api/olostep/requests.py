@@ -223,6 +223,8 @@ def _options(request: dict[str, Any], settings: Settings, faults: Faults) -> dic
     for name, kind in (("robots", RobotsMode), ("on_blocked", OnBlocked)):
         if chosen := _choice(request, name, kind, faults):
             options[name] = chosen
+    if (age := _max_age(request, faults)) is not None:
+        options["max_age"] = age
     if parser := _parser(request, faults):
         options["parser"] = parser
     return options
@@ -237,6 +239,16 @@ def _choice(request: dict[str, Any], name: str, kind: type[StrEnum], faults: Fau
         faults.add((name,), f"must be one of {', '.join(kind)}, not {shown}")
         return None
     return value
+
+
+def _max_age(request: dict[str, Any], faults: Faults) -> float | None:
+    value = request.get("max_age")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        faults.add(("max_age",), "must be a number of seconds, 0 or more")
+        return None
+    return float(value)
 
 
 def _country(request: dict[str, Any], settings: Settings, faults: Faults) -> str | None:

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from thresher.api.olostep.lookup import refuse_purged
+from thresher.api.olostep.views import told
 from thresher.api.state import State
 from thresher.convert.frame import Frame
 from thresher.domain import ids
@@ -65,7 +67,7 @@ async def locate(connection: Connection, secret: bytes, caller: Account | None, 
     item = await items.get(connection, batch, place[1])
     if item is None:
         raise not_found()
-    return batch, item
+    return batch, replace(item, attempts=told(item.attempts, partial(ids.retrieve_id, secret)))
 
 
 @asynccontextmanager

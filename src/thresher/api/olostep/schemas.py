@@ -33,6 +33,12 @@ class Schema(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+_FETCHED_AT = Field(
+    None, description="Of a stored page that was used again: when it was fetched or last confirmed, UTC."
+)
+_REUSED = Field(None, description="The `retrieve_id` of the item that the page was stored for.")
+
+
 class Counts(Schema):
     total: int
     pending: int
@@ -81,6 +87,7 @@ class Batch(Schema):
         None, description="As chosen at the creation; absent: obey."
     )
     on_blocked: Maybe[Literal["fail", "keep"]] = Field(None, description="As chosen at the creation; absent: fail.")
+    max_age: Maybe[float] = Field(None, description="As chosen at the creation; absent: no stored page is used again.")
     webhook: Maybe[str] = None
     webhook_events: Maybe[list[Subject]] = Field(None, description="As chosen at the creation.")
     retry_of: Maybe[str] = Field(None, description="Of a retry: the batch whose items it takes up.")
@@ -126,6 +133,8 @@ class Item(Schema):
     links_on_page: Maybe[list[str]] = Field(None, description="Of a completed item, if the batch asked for them.")
     country: Maybe[str] = _COUNTRY
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
+    fetched_at: Maybe[str] = _FETCHED_AT
+    reused: Maybe[str] = _REUSED
     html_content: str | None = Field(None, description="Contents are there if `formats` asks for them.")
     markdown_content: str | None = None
     text_content: str | None = None
@@ -179,6 +188,8 @@ class Content(Schema):
     verdict: Maybe[Verdict] = Field(None, description="Of an answer that is not the page, failed or kept.")
     country: Maybe[str] = _COUNTRY
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
+    fetched_at: Maybe[str] = _FETCHED_AT
+    reused: Maybe[str] = _REUSED
 
 
 class Waiting(Schema):
@@ -238,6 +249,8 @@ class ExportLine(Schema):
     metadata: Maybe[Metadata] = None
     country: Maybe[str] = _COUNTRY
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
+    fetched_at: Maybe[str] = _FETCHED_AT
+    reused: Maybe[str] = _REUSED
     batch_id: Maybe[str] = _OF_BATCH
 
 

@@ -65,9 +65,13 @@ def _attempt(record: Record, host: str, *, asked_robots: bool) -> Iterator[Step]
         known = "Waited for robots.txt." if "robots" in ms else "robots.txt was known already."
         yield _step(at, ms.get("robots", 0.0), "robots", known + said)
         at += timedelta(milliseconds=ms.get("robots", 0.0))
+    if "shared" in record:
+        yield _step(at, None, "shared", f"For {record['shared']} items together, which have the same URL.")
     if "total" in ms:
         yield from _fetch(record, host, at, ms)
         at += timedelta(milliseconds=ms["total"])
+    if "reused" in record:
+        yield _step(at, None, "stored", _stored(record))
     if "convert" in ms:
         charset = f", read as {record['charset']} ({record.get('charset_source')})" if "charset" in record else ""
         yield _step(at, ms["convert"], "convert", f"Converted{charset}.")
@@ -96,6 +100,13 @@ def _fetch(record: Record, host: str, at: datetime, ms: dict[str, float]) -> Ite
     yield _step(
         at + timedelta(milliseconds=first), total - first, "body", f"{record.get('bytes', 0):,} bytes of the body came."
     )
+
+
+def _stored(record: Record) -> str:
+    whose = f"the page that is stored for {record['reused']}"
+    if "status" in record:
+        return f"The site said that {whose} has not changed."
+    return f"Took {whose}, as it was at {record.get('fetched_at')}; nobody was asked for it."
 
 
 def _outcome(record: Record) -> tuple[str, str]:

@@ -55,8 +55,8 @@ def batch_view(batch: Batch, usd_per_credit: float) -> dict[str, Any]:
         view["retry_of"] = batch.retry_of
     if country := batch.options.get("country"):
         view["country"] = view["batch_country"] = country
-    for name in ("robots", "on_blocked", "webhook_events"):
-        if choice := batch.options.get(name):
+    for name in ("robots", "on_blocked", "webhook_events", "max_age"):
+        if (choice := batch.options.get(name)) is not None:
             view[name] = choice
     if batch.webhook:
         view["webhook"] = batch.webhook
@@ -133,6 +133,27 @@ def items_view(
     return view
 
 
+def told(attempts: list[dict[str, Any]], retrieve_id: RetrieveId) -> list[dict[str, Any]]:
+    """The records of attempts as they are shown: a stored page that was taken is named by the id of its item."""
+    if not any("reused" in record for record in attempts):
+        return attempts
+    return [
+        record | {"reused": retrieve_id(record["reused"]["batch"], record["reused"]["item"])}
+        if "reused" in record
+        else record
+        for record in attempts
+    ]
+
+
+def reuse_view(attempts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of an item whose page was stored already: when that was fetched or last confirmed, and the item that it was stored for.
+
+    `attempts` as they are shown.
+    """
+    last = attempts[-1] if attempts else {}
+    return {name: last.get(name) for name in ("fetched_at", "reused")} if "reused" in last else {}
+
+
 def item_view(item: Item, unsettled: str | None, retrieve_id: RetrieveId) -> dict[str, Any]:
     """An item of a page. `unsettled` is the state of one that has no end yet; only the others have a retrieve_id."""
     view: dict[str, Any] = {"custom_id": item.custom_id, "url": item.ref, "id": retrieve_id(item.batch, item.ord)}
@@ -150,7 +171,7 @@ def item_view(item: Item, unsettled: str | None, retrieve_id: RetrieveId) -> dic
     if verdict := verdict_of(item):
         view["verdict"] = verdict
     if unsettled is None:
-        view |= country_view(item)
+        view |= country_view(item) | reuse_view(told(item.attempts[-1:], retrieve_id))
     return view
 
 

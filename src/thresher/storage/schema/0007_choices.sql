@@ -25,3 +25,6 @@ CREATE INDEX item_page ON item (hashtextextended(ref, 0), batch_id) WHERE state 
 ALTER TABLE event DROP COLUMN receiver;
 ALTER TABLE event ADD COLUMN receiver bigint
     GENERATED ALWAYS AS (hashtextextended(lower(coalesce(substring(url FROM '^[^/?#]*//[^/?#]*'), url)), account_id)) STORED;
+
+-- seen: whether an earlier shard of the batch may have asked for a URL of this one, so that its page may be there already.
+ALTER TABLE shard ADD COLUMN seen boolean NOT NULL DEFAULT true;

@@ -1,0 +1,98 @@
+"""Pages that are used again: one request for equal URLs, stored pages of other batches, and batches made of stored pages."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.support.cluster import Cluster, submit, until_done
+from tests.support.invariants import check_done
+from tests.support.origin import Origin
+
+from thresher.storage.batches import Batch
+from thresher.storage.database import Pool
+
+SOON = {"THRESHER_HEARTBEAT": "2", "THRESHER_RETRIES": "1"}
+
+
+async def items(pool: Pool, batch: Batch) -> list[dict[str, Any]]:
+    rows = await pool.fetch("SELECT * FROM item WHERE batch_id = $1 ORDER BY ord", batch.id)
+    return [dict(row) for row in rows]
+
+
+async def test_equal_urls_are_one_request_for_each_attempt_and_each_item_ends_as_it_did(
+    cluster: Cluster, origin: Origin, pool: Pool
+) -> None:
+    held = await submit(pool, ["http://d.example/hold/h"] * 10)
+    await cluster.start(1, **SOON)
+    await origin.wait_for(1)
+    cluster.processes[0].kill()
+    origin.release.set()
+    await cluster.start(1, **SOON)
+    spelled = ["http://a.example/page/x", "http://A.example:80/page/x", "http://a.example/./page/x"]
+    urls = [*spelled, *["http://b.example/status/503/y"] * 5, *["http://a.example/to/e.example/flaky/1/z"] * 4]
+    batch = await until_done(pool, await submit(pool, [*urls, "http://a.example/page/x"]))
+    await check_done(pool, await until_done(pool, held))
+    await check_done(pool, batch)
+    assert Counter(path for _, path in origin.asked) == {
+        "/hold/h": 2,  # once by each worker
+        "/page/x": 1,
+        "/status/503/y": 2,
+        "/to/e.example/flaky/1/z": 1,
+        "/flaky/1/z": 2,
+    }
+    assert (batch.completed, batch.billed, batch.failed) == (8, 8, 5)
+    found = await items(pool, batch)
+    records = [[(one["code"], one.get("shared")) for one in item["attempts"]] for item in found]
+    assert records == [
+        *[[("ok", 4)]] * 3,
+        *[[("http_5xx", 5)] * 2] * 5,
+        *[[("moved", 4), ("http_5xx", 4), ("ok", 4)]] * 4,
+        [("ok", 4)],
+    ]
+    assert len({(item["pack_id"], item["off"]) for item in found if item["state"] == 1}) == 2, (
+        "each page is stored once"
+    )
+
+
+async def test_a_stored_page_is_taken_while_it_is_young_and_asked_after_when_it_is_not(
+    cluster: Cluster, origin: Origin, pool: Pool, tmp_path: Path
+) -> None:
+    async def run(*urls: str, shard_size: int = 100, **options: Any) -> list[dict[str, Any]]:
+        """The last record of each item, all of which have a result."""
+        batch = await until_done(pool, await submit(pool, urls, options=options, shard_size=shard_size))
+        assert batch.outcome == "all_ok"
+        return [item["attempts"][-1] for item in await items(pool, batch)]
+
+    page, tagged = "http://a.example/page/x", "http://a.example/to/b.example/tagged/y"
+    await cluster.start(1)
+    records = await run(*[page] * 5, tagged, shard_size=2)
+    assert [one["reused"]["item"] for one in records[2:5]] == [0, 0, 0], "a later shard finds what an earlier one got"
+    asked = Counter(path for _, path in origin.asked)
+    assert asked == {"/page/x": 1, "/to/b.example/tagged/y": 1, "/tagged/y": 1}
+
+    young = await run(page, tagged, max_age=600)
+    assert Counter(path for _, path in origin.asked) == asked, "nobody was asked"
+    assert young[0]["fetched_at"] == records[0]["at"] == records[4]["fetched_at"]
+    assert young[1]["final_url"] == "http://b.example/tagged/y"
+    assert not {"status", "family", "robots"} & {*young[0], *young[1]}
+
+    [again] = await run(tagged, max_age=0)
+    assert (again["status"], again["bytes"], again["fetched_at"]) == (304, 0, again["at"])
+    assert again["at"] > young[1]["fetched_at"], "it is as good as new"
+    origin.version = 2
+    await run(page)
+    [changed, plain] = await run(tagged, page, max_age=0)
+    assert origin.conditional == [("/tagged/y", '"1-y"')] * 2
+    assert (changed["status"], "reused" in changed, plain["status"], "reused" in plain) == (200, False, 200, False)
+    frames = await pool.fetch("SELECT http, state FROM item WHERE ref = $1", tagged)
+    assert {(row["http"], row["state"]) for row in frames} == {(200, 1)}
+
+    for pack in (tmp_path / "blobs").rglob("packs/*/*"):
+        pack.unlink()
+    before = len(origin.asked)
+    [gone] = await run(page, max_age=600)
+    assert "reused" not in gone
+    assert len(origin.asked) == before + 1, "what is gone from the store is fetched"
+    stranger = await pool.fetchval("INSERT INTO account (name) VALUES ('stranger') RETURNING id")
+    await until_done(pool, await submit(pool, [page], options={"max_age": 600}, account=stranger))
+    assert len(origin.asked) == before + 2, "a stored page is its account's alone"
