@@ -94,7 +94,17 @@ async def test_what_a_create_would_refuse_and_what_will_fail_is_told_place_by_pl
     (later,) = [host for host in told["hosts"]["largest"] if host["host"] == "later.example"]
     assert 50 < later["pause"] <= 60
 
-    assert [one["index"] for one in (await forecast(api, urls=["x", "https://a.example/"]))["refused"]] == [0]
+    strange = [
+        "x",
+        "https://a.example/",
+        "https://me:secret@a.example/@",
+        "http:\\\\me:secret@a.example",
+        "http:me:secret@a.example",
+    ]
+    refused_urls = [(one["index"], one["url"]) for one in (await forecast(api, urls=strange))["refused"]]
+    assert refused_urls[:2] == [(0, "x"), (2, "https://…@a.example/@")]
+    assert [index for index, _ in refused_urls] == [0, 2, 3, 4]
+    assert "secret" not in str(refused_urls)
     reported = await forecast(api, urls=["https://a.example/private/1"], robots="report")
     assert (reported["failing"], reported["robots"]["disallowed"], reported["accepted"]) == ([], 1, True)
     ignored = await forecast(api, urls=["https://a.example/private/1"], robots="ignore")

@@ -1,6 +1,7 @@
 """How the parts of a forecast look: plain dicts, ready for orjson. Pure."""
 
 import heapq
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +16,9 @@ from thresher.storage.outlook import Measured
 
 HOSTS_SHOWN = 20
 MOST_CHARS = 200  # of a URL or a custom_id
+
+# Of a URL that is refused for them: they are in no answer.
+_CREDENTIALS = re.compile(r"^(\s*[A-Za-z][A-Za-z0-9+.-]*:[/\\]*)?[^/\\?#]*@")
 
 
 def counts_view(refusals: Refusals, told: Forecast) -> dict[str, int]:
@@ -48,7 +52,7 @@ def _place(index: int, entry: Any, code: str, reason: str) -> dict[str, Any]:
     return {
         "index": index,
         "custom_id": _short(str(custom_id)) if isinstance(custom_id, str | int) else None,
-        "url": _short(url) if isinstance(url, str) else None,
+        "url": _short(_CREDENTIALS.sub(r"\g<1>…@", url)) if isinstance(url, str) else None,
         "code": code,
         "reason": reason,
     }
