@@ -31,6 +31,7 @@ CALLS: dict[str, Callable[[Names], Call]] = {
     "GET /v1/batches/{batch_id}": lambda _: {},
     "GET /v1/batches/{batch_id}/items": lambda _: {},
     "GET /v1/batches/{batch_id}/export": lambda _: {},
+    "GET /v1/batches/{batch_id}/diff": lambda names: {"params": {"with": names.batch_id}},
     "GET /v1/items/{retrieve_id}/explain": lambda _: {},
     "GET /v1/retrieve": lambda names: {"params": {"retrieve_id": names.retrieve_id}},
     "POST /v1/batches/{batch_id}/items": lambda _: {"json": {"items": [{"url": "https://b.example/"}]}},

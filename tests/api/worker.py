@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from thresher.convert.convert import convert
+from thresher.convert.digest import digest
 from thresher.convert.document import How, Source
 from thresher.convert.frame import encode
 from thresher.domain.failure import FailureCode
@@ -50,10 +51,9 @@ class Worker:
                 continue
             source = self.sources.get(item.custom_id)
             parser = claim.options.get("parser")
-            frame = frame_of(source, parser) if source else page_frame(item.ref, item.custom_id)
-            done.append(
-                Settled(item.ord, ItemState.COMPLETED, self.attempts, None, None, 200, 1, (len(data), len(frame)))
-            )
+            frame, mark = result_of(source or page(item.ref, item.custom_id), parser)
+            span = (len(data), len(frame))
+            done.append(Settled(item.ord, ItemState.COMPLETED, self.attempts, None, None, 200, 1, span, mark))
             data += frame
         pack = Pack(pack_key(claim.batch_public_id), len(data)) if data else None
         if pack:
@@ -74,12 +74,23 @@ class Worker:
 
 def page_frame(url: str, title: str) -> bytes:
     """The frame of a small page, made as the pipeline makes it."""
-    return frame_of(Source(url, PAGE.format(title=title).encode(), "text/html; charset=utf-8"))
+    return frame_of(page(url, title))
+
+
+def page(url: str, title: str) -> Source:
+    """A small page as it was fetched."""
+    return Source(url, PAGE.format(title=title).encode(), "text/html; charset=utf-8")
 
 
 def frame_of(source: Source, parser: str | None = None) -> bytes:
     """The frame of what was fetched, made as the pipeline makes it."""
-    return encode(source, convert(source, max_decoded_bytes=2**26, how=How(parser)), {})
+    return result_of(source, parser)[0]
+
+
+def result_of(source: Source, parser: str | None = None) -> tuple[bytes, bytes]:
+    """The frame of what was fetched, and its digest."""
+    document = convert(source, max_decoded_bytes=2**26, how=How(parser))
+    return encode(source, document, {}), digest(document, How(parser))
 
 
 async def settle_in_sql(connection: Connection, public_id: str) -> None:

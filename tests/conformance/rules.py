@@ -112,10 +112,12 @@ def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> 
     if not isinstance(failure, RejectedPositiveData):
         return True
     problem = response.json()
-    # One custom_id for two URLs; a webhook that is no public address, or none for the events that are chosen.
+    # One custom_id for two URLs; a webhook that is no public address, or none for the events that are chosen; a batch to be
+    # compared with that there is not.
     only_the_server_knows = bool(problem["errors"]) and {error["type"] for error in problem["errors"]} <= {
         "duplicate",
         "receiver",
+        "batch",
     }
     lines_under_a_key = case.media_type == NDJSON and "Idempotency-Key" in (case.headers or {})
     return not (only_the_server_knows or lines_under_a_key or problem["code"] == "nothing_to_retry")

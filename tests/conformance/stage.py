@@ -98,6 +98,7 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
     return {
         "path.batch_id": [batch["id"] for batch in (*done, *opened)],
         "path.event_id": sent,
+        "query.with": [batch["id"] for batch in done],
         "query.retrieve_id": retrieve,
         "path.retrieve_id": [*retrieve, *unsettled],
     }

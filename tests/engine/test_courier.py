@@ -6,8 +6,9 @@ import re
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -262,6 +263,60 @@ async def test_items_are_told_of_in_order_once_and_wait_for_a_receiver_that_is_a
         kept.id,
     ]
     assert await connection.fetchval("SELECT count(*) FROM delivery") == 1, "that of the other batch"
+
+
+async def compared(
+    connection: Connection, account: int, receiver: str | None, pages: Sequence[bytes | None], **more: Any
+) -> Batch:
+    """A batch that is done; of each item the digest of its result, None for a failure."""
+    options = {"webhook_events": list(webhooks.Subject), "webhook_only_changes": True}
+    new = submit.NewBatch(
+        account, "olostep", kit.new_items([1] * len(pages)), 3600.0, 99, options, {}, webhook=receiver, **more
+    )
+    batch = await submit.create(connection, new)
+    claim = await kit.claim_next(connection)
+    ends = [
+        replace(kit.fate(n, ItemState.COMPLETED if page else ItemState.FAILED), digest=page)
+        for n, page in enumerate(pages)
+    ]
+    work = [settling.Work(claim.shard, claim.lease, ends)]
+    await settling.settle(connection, batch.id, work, Pack(f"pack {batch.id}", 10))
+    await shards.end(connection, claim.shard, claim.lease)
+    return batch
+
+
+async def test_a_webhook_that_wants_changes_is_told_of_what_is_not_as_it_was_and_the_log_says_what_was_not_sent(
+    pool: Pool, connection: Connection, receiver: Receiver, account: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thresher.storage.feeds.MOST", 3)
+    a, b = b"P" + b"a" * 16, b"P" + b"b" * 16
+    before = await compared(connection, account, None, [a, a, a, a, None, None, a])
+    some = await compared(
+        connection, account, receiver.url("/some"), [a, a, a, b, None, b, None, a], compare_with=before.id
+    )
+    none = await compared(
+        connection, account, receiver.url("/none"), [a] * 4 + [None] * 2 + [a], compare_with=before.id
+    )
+    nobody = await compared(connection, account, None, [b], compare_with=before.id)
+    async with delivering(pool):
+        await receiver.wait_for("/some", 3)
+        event = await until(pool, none, "unsent")
+        async with asyncio.timeout(20):
+            while (await kit.reread(connection, nobody)).changes is None:
+                await asyncio.sleep(0.01)
+    assert (event.attempts, receiver.of("/none")) == ([], [])
+    told = {one.event["object"]: one.event["data"] for one in receiver.of("/some")}
+    items = [
+        (item["custom_id"], item["change"])
+        for one in receiver.of("/some")
+        for item in one.event["data"].get("items", ())
+    ]
+    assert items == [("c3", "changed"), ("c5", "recovered"), ("c6", "lost"), ("c7", "new")]
+    ended = told["event.batch.completed"]
+    counts = {"same": 3, "changed": 1, "failed": 1, "recovered": 1, "lost": 1, "new": 1, "gone": 0, "unknown": 0}
+    assert (ended["compare_with"], ended["changes"]) == (before.public_id, counts)
+    assert (await kit.reread(connection, some)).changes == counts
+    assert await connection.fetchval("SELECT count(*) FROM event WHERE due_at IS NOT NULL") == 0
 
 
 async def test_a_process_killed_at_any_step_loses_no_event(

@@ -43,6 +43,9 @@ class State:
     # Whoever forecasts a large batch: one may have a hundred times the items of a create, and is kept until its answer.
     large_forecasts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
+    # Whoever has two batches counted, of a million items perhaps: some seconds, with a connection.
+    counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+
     # Whose submits wait for one another.
     _payers: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 

@@ -33,6 +33,7 @@ class ExitCode(IntEnum):
     KEY = 4
     NOT_FOUND = 5
     DEADLINE = 6
+    DIFFERENT = 7
     INTERRUPTED = 130
     READER_GONE = 141  # as programs end that SIGPIPE ends: 128 + 13
 

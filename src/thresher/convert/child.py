@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from thresher.convert import wire
 from thresher.convert.confine import confine
 from thresher.convert.convert import convert
+from thresher.convert.digest import digest
 from thresher.convert.document import How, Source
 from thresher.convert.frame import encode
 from thresher.convert.laps import Laps
@@ -117,6 +118,7 @@ def _converted(
         "text_chars": len(document.text),
         "links": len(document.links),
         "verdict": document.verdict.to_json() if document.verdict else None,
+        "digest": digest(document, how).hex(),
         "unparsed": asdict(document.parsed) if isinstance(document.parsed, Failure) else None,
         "ms": laps.ms,
     }

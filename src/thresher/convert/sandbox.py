@@ -27,9 +27,9 @@ _SLACK = 2**24  # bytes of an answer besides the body and the document: metadata
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """`facts`: kind, charset, charset_source, charset_certainty, title, sizes, the verdict, why a parser made nothing of the
+    """`facts`: kind, charset, charset_source, charset_certainty, title, sizes, the verdict, `digest` (see digest.py, in hex), why a
 
-    page (`unparsed`: code and detail), and the milliseconds of each step. `frame`: see frame.py.
+    parser made nothing of the page (`unparsed`: code and detail), and the milliseconds of each step. `frame`: see frame.py.
     """
 
     facts: dict[str, Any]

@@ -40,12 +40,13 @@ class Subject(StrEnum):
 
 
 class EventState(StrEnum):
-    """Where an event is on its way. GONE: the receiver said 410, and wants no more of it."""
+    """Where an event is on its way. GONE: the receiver said 410, and wants no more of it. UNSENT: there is nothing to tell."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
     GONE = "gone"
     GIVEN_UP = "given_up"
+    UNSENT = "unsent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +95,18 @@ def _completed(body: Mapping[str, Any]) -> dict[str, Any]:
         "items_failed": body["total"] - body["completed"],
         "created_at": _iso(body["created_at"]),
         "completed_at": _iso(body["finished_at"]),
+        **({name: body[name] for name in ("compare_with", "changes")} if "compare_with" in body else {}),
     }
 
 
 def _iso(text: str) -> str:
     """PostgreSQL's UTC timestamp, to the millisecond, with the Z that programs expect."""
     return datetime.fromisoformat(text).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def is_uncounted(body: Mapping[str, Any]) -> bool:
+    """Whether an event is to tell of changes, and they have not been counted."""
+    return "compare_with" in body and "changes" not in body
 
 
 def new_secret() -> bytes:

@@ -23,7 +23,7 @@ from thresher.net.dial import POSTS
 from thresher.net.post import Posted, Poster
 from thresher.pipeline.verdict import parse_retry_after
 from thresher.settings import Settings
-from thresher.storage import accounts, database, feeds, outbox, signing
+from thresher.storage import accounts, changes, database, feeds, outbox, signing
 from thresher.storage.outbox import Attempt, Outgoing
 
 log = logging.getLogger("thresher.courier")
@@ -99,13 +99,16 @@ class Courier:
             log.warning("the attempt at %s is not recorded: %s", event.id, error or type(error).__name__)
 
     async def _attempt(self, event: Outgoing) -> None:
+        if event.url is None or webhook.is_uncounted(event.body):
+            await self._count(event)
+            return
         # A test is for somebody who waits for its end.
         times = self._settings.webhook_times[: 1 if event.type is EventType.TEST else None]
         now, begun, number = datetime.now(UTC), time.monotonic(), f"{event.tries + 1}/{len(times)}"
         async with self._pool.acquire() as connection:
             keys = await signing.keys(connection, event.account_id)
         body = orjson.dumps(webhook.envelope(event.id, event.type, event.body, now, number))
-        posted = await self._post(event, body, webhook.headers(event.id, body, now, keys))
+        posted = await self._post(event, event.url, body, webhook.headers(event.id, body, now, keys))
         took = time.monotonic() - begun  # the wall's clock may be set meanwhile
         move = webhook.move(posted.status, parse_retry_after(posted.retry_after), times, event.tries + 1, took)
         failure = posted.failure
@@ -124,11 +127,15 @@ class Courier:
         if move.state in (EventState.GONE, EventState.GIVEN_UP):
             log.warning("%s was not delivered: %s", event.id, "410" if move.state is EventState.GONE else number)
 
-    async def _post(self, event: Outgoing, body: bytes, headers: dict[str, str]) -> Posted:
+    async def _count(self, event: Outgoing) -> None:
+        """Have the event say what has changed; then it is due anew, or goes nowhere."""
+        async with self._pool.acquire() as connection:
+            await changes.conclude(connection, event)
+
+    async def _post(self, event: Outgoing, target: str, body: bytes, headers: dict[str, str]) -> Posted:
         try:
-            target = url.parse(event.url)
             return await self._poster.post(
-                target, {"Content-Type": "application/json", **headers}, body, self._settings.webhook_timeout
+                url.parse(target), {"Content-Type": "application/json", **headers}, body, self._settings.webhook_timeout
             )
         except Exception:  # counted as an attempt, or it would be made for ever
             log.exception("the attempt at %s", event.id)

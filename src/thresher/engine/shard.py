@@ -344,6 +344,7 @@ class ShardRun:
             failure.detail.replace("\0", "") if failure else None,
             result.http,
             0 if failure else item.price,
+            digest=result.digest,
         )
         self._settling[item.ord] = self._engine.settler.add(self._claim, settled, result.frame)
 

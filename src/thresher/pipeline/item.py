@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from thresher.convert.document import How, Source
-from thresher.convert.sandbox import Converter
+from thresher.convert.sandbox import Converted, Converter
 from thresher.domain import country
 from thresher.domain.choices import Choices
 from thresher.domain.failure import Failure, FailureCode, ItemFailed
@@ -32,6 +32,7 @@ from thresher.storage.blobs import Blobs
 from thresher.storage.pages import Page
 
 _PLAIN = How()
+_KEPT = ("charset", "charset_source", "charset_certainty", "verdict")  # of the facts, in an attempt's record
 _NOT_MODIFIED = 304
 
 
@@ -51,7 +52,7 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How an attempt went. `frame` is the result; beside a `failure` it is the page in which no result was found. None if there is
+    """How an attempt went. `frame` is the result, and `digest` what is compared of it; beside a `failure` it is the page in which no result was found. None if there is
 
     none, or if the item `moved`: then it goes on at that URL, in an attempt of its own. `record` is what the item keeps of the attempt:
     at, code, country, status, bytes, family, ms by phase, detail, charset, charset_source, charset_certainty, verdict; and of a page that
@@ -64,6 +65,7 @@ class Attempt:
     frame: bytes | None = None
     retry_after: float | None = None
     moved: Url | None = None
+    digest: bytes | None = None
 
 
 async def attempt(
@@ -164,17 +166,18 @@ async def _read(
 ) -> Attempt:
     """What comes of an answer that may be the page, read as an item chose. `so_far` is the record until then."""
     record = so_far | {"ms": dict(so_far["ms"])}
-    frame = None
+    made: Converted | None = None
     try:
-        frame, facts, unparsed = await _convert(fetched, converter, record, How(choices.parser, choices.content))
-        record |= facts
-        check_content(facts["verdict"], choices.on_blocked)
-        check_parsed(unparsed)
+        made = await _convert(fetched, converter, record, How(choices.parser, choices.content))
+        record |= {name: made.facts[name] for name in _KEPT}
+        check_content(made.facts["verdict"], choices.on_blocked)
+        check_parsed(made.facts["unparsed"])
     except ItemFailed as failed:
         record |= {"code": failed.failure.code, "detail": failed.failure.detail}
-        return Attempt(finish(record), fetched.status, failed.failure, frame, retry_after)
+        return Attempt(finish(record), fetched.status, failed.failure, made.frame if made else None, retry_after)
     record["code"] = "ok"
-    return Attempt(finish(record), fetched.status, None, frame, retry_after)
+    digest = bytes.fromhex(made.facts["digest"])
+    return Attempt(finish(record), fetched.status, None, made.frame, retry_after, digest=digest)
 
 
 async def _look_behind(failed: ItemFailed, fetched: Fetched, converter: Converter, record: dict[str, Any]) -> None:
@@ -182,20 +185,18 @@ async def _look_behind(failed: ItemFailed, fetched: Fetched, converter: Converte
     if fetched.status not in DOUBTFUL or failed.failure.code is FailureCode.RATE_LIMITED or not fetched.body:
         return
     try:
-        _, facts, _ = await _convert(fetched, converter, record)
+        verdict = (await _convert(fetched, converter, record)).facts["verdict"]
     except ItemFailed:
         return
     try:
-        check_error_page(fetched.status, facts["verdict"])
+        check_error_page(fetched.status, verdict)
     except ItemFailed:
-        record["verdict"] = facts["verdict"]
+        record["verdict"] = verdict
         raise
 
 
-async def _convert(
-    fetched: Fetched, converter: Converter, record: dict[str, Any], how: How = _PLAIN
-) -> tuple[bytes, dict[str, Any], dict[str, Any] | None]:
-    """The frame, what an item keeps of what was found, and why the parser made nothing of it. How long it took is in the record, whether it could be done or not."""
+async def _convert(fetched: Fetched, converter: Converter, record: dict[str, Any], how: How = _PLAIN) -> Converted:
+    """What was fetched, converted. How long it took is in the record, whether it could be done or not."""
     requested = fetched.redirects[0] if fetched.redirects else None
     headers = (fetched.content_type, fetched.content_encoding, requested, fetched.headers)
     source = Source(fetched.url, fetched.body, *headers)
@@ -208,11 +209,9 @@ async def _convert(
         "country": record["country"],
     }
     try:
-        converted = await converter.convert(source, meta, how)
+        return await converter.convert(source, meta, how)
     finally:
         record["ms"]["convert"] = round((time.monotonic() - begun) * 1000, 1)
-    kept = ("charset", "charset_source", "charset_certainty", "verdict")
-    return converted.frame, {name: converted.facts[name] for name in kept}, converted.facts["unparsed"]
 
 
 def _about(fetched: Fetched) -> dict[str, Any]:

@@ -11,9 +11,11 @@ from typing import Any
 import asyncpg
 
 from thresher.domain import ids
+from thresher.domain.change import NO_NEWS
 from thresher.domain.failure import FailureCode, failure_view
 from thresher.domain.states import BatchState, ItemState
 from thresher.domain.webhook import EventType, Subject
+from thresher.storage.changes import CHANGE, best
 from thresher.storage.database import Connection
 
 MOST = 100  # items in one event
@@ -22,14 +24,21 @@ LOOK = timedelta(seconds=2)  # between two looks at a batch of which nothing new
 _BEGIN = "INSERT INTO item_feed (batch_id) VALUES ($1)"
 
 _DUE = """
-SELECT f.batch_id, f.next, b.public_id, b.account_id, b.generation, b.webhook, b.options, p.state, p.numbered, p.finished
+SELECT f.batch_id, f.next, b.public_id, b.account_id, b.generation, b.webhook, b.options, b.compare_with, p.state, p.numbered, p.finished
 FROM item_feed f JOIN batch b ON b.id = f.batch_id JOIN batch_progress p ON p.batch_id = f.batch_id
 WHERE f.due_at <= now() ORDER BY f.due_at LIMIT 1 FOR UPDATE OF f SKIP LOCKED
 """
 
-_FINISHED = """
-SELECT ord, ref, custom_id, metadata, state, finish_seq, http, failure, detail FROM item
-WHERE batch_id = $1 AND finish_seq >= $2 AND state = ANY ($3::smallint[]) ORDER BY finish_seq LIMIT $4
+# With what became of them since the batch $5, if there is one, and it is not purged.
+_FINISHED = f"""
+SELECT told.*, CASE WHEN EXISTS (SELECT FROM batch_progress WHERE batch_id = $5 AND purged_at IS NULL) THEN {CHANGE} END AS change
+FROM (
+    SELECT ord, ref, custom_id, metadata, state, finish_seq, http, failure, detail, digest FROM item
+    WHERE batch_id = $1 AND finish_seq >= $2 AND state = ANY ($3::smallint[]) ORDER BY finish_seq LIMIT $4
+) AS told
+CROSS JOIN LATERAL (SELECT told.state = 1 AS has, told.digest) AS now
+LEFT JOIN LATERAL {best("told", "ARRAY[$5]")} AS before ON true
+ORDER BY finish_seq
 """
 
 _EVENT = """
@@ -64,11 +73,14 @@ async def feed(connection: Connection, retrieve_id: RetrieveId) -> bool:
         if row is None:
             return False
         batch = row["batch_id"]
-        items = await connection.fetch(_FINISHED, batch, row["next"], wanted(row["options"]), MOST)
+        looked = await connection.fetch(
+            _FINISHED, batch, row["next"], wanted(row["options"]), MOST, row["compare_with"]
+        )
+        items = [item for item in looked if _is_news(row["options"], item)]
         following = row["next"]
-        if items:
-            following = items[-1]["finish_seq"] + 1
-        if len(items) < MOST:  # so nothing that is wanted is left of what was numbered before
+        if looked:
+            following = looked[-1]["finish_seq"] + 1
+        if len(looked) < MOST:  # so nothing that is wanted is left of what was numbered before
             following = max(following, row["numbered"] + 1)
         if items:
             body = {
@@ -79,11 +91,18 @@ async def feed(connection: Connection, retrieve_id: RetrieveId) -> bool:
             values = (row["account_id"], batch, row["generation"], EventType.ITEMS, items[0]["finish_seq"], body)
             await connection.execute(_EVENT, ids.event_id(), *values, row["webhook"])
             await connection.execute(_WAIT, batch, following, None)
+        elif len(looked) == MOST:
+            await connection.execute(_WAIT, batch, following, timedelta(0))
         elif row["state"] == BatchState.DONE and row["numbered"] == row["finished"]:
             await connection.execute(_END, batch)
         else:
             await connection.execute(_WAIT, batch, following, LOOK)
         return True
+
+
+def _is_news(options: dict[str, Any], item: asyncpg.Record) -> bool:
+    """Whether a batch wants to be told of an item; of what cannot be compared it is."""
+    return not options.get("webhook_only_changes") or item["change"] not in NO_NEWS
 
 
 def _view(batch: int, item: asyncpg.Record, retrieve_id: RetrieveId) -> dict[str, Any]:
@@ -95,6 +114,8 @@ def _view(batch: int, item: asyncpg.Record, retrieve_id: RetrieveId) -> dict[str
         "url": item["ref"],
         "status": ItemState(item["state"]).name.lower(),
     }
+    if item["change"] is not None:
+        view["change"] = item["change"]
     if item["metadata"]:
         view["metadata"] = item["metadata"]
     if item["http"] is not None:

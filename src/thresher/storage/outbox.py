@@ -18,10 +18,10 @@ from thresher.storage.database import Connection
 # Those that are due, the longest first, but for receivers that have enough under way.
 _CLAIM = """
 WITH due AS (
-    SELECT id FROM event WHERE due_at <= now() AND receiver <> ALL ($1::bigint[])
+    SELECT id FROM event WHERE due_at <= now() AND coalesce(receiver, 0) <> ALL ($1::bigint[])
     ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 UPDATE event e SET due_at = now() + $3::interval FROM due
-WHERE e.id = due.id RETURNING e.id, e.account_id, e.type, e.body, e.url, e.receiver, e.round, e.tries, e.due_at AS lease
+WHERE e.id = due.id RETURNING e.id, e.account_id, e.type, e.body, e.url, coalesce(e.receiver, 0) AS receiver, e.round, e.tries, e.due_at AS lease
 """
 
 # An event may be gone with its batch, and its log is: of a purged batch nothing more is written into it.
@@ -90,13 +90,16 @@ _FORGET = "DELETE FROM event WHERE batch_id IS NULL AND created_at <= now() - $1
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A claimed event. `tries` of this round were made before; `lease` is the moment until which it is the claimer's."""
+    """A claimed event. `tries` of this round were made before; `lease` is the moment until which it is the claimer's.
+
+    Without a `url` it is claimed for what is to be found out before it stands.
+    """
 
     id: str
     account_id: int
     type: EventType
     body: dict[str, Any]
-    url: str
+    url: str | None
     receiver: int
     round: int
     tries: int

@@ -23,16 +23,20 @@ UPDATE batch_progress SET state = 'done', outcome = $2, processing = 0, finished
 WHERE batch_id = $1
 """
 
-# It is the record of the end, and if the batch has a webhook that wants it, due to be delivered from this commit on.
+# It is the record of the end, and if the batch has a webhook that wants it, due to be delivered from this commit on. One
+# that is to tell of changes is due in any case: whoever claims it counts them.
 _EVENT = """
 INSERT INTO event (id, url, state, due_at, account_id, batch_id, generation, type, body)
-SELECT $2, w.url, CASE WHEN w.url IS NOT NULL THEN 'pending' END, CASE WHEN w.url IS NOT NULL THEN now() END, b.account_id, b.id, b.generation, 'batch.completed',
+SELECT $2, w.url, CASE WHEN w.due THEN 'pending' END, CASE WHEN w.due THEN now() END, b.account_id, b.id, b.generation, 'batch.completed',
        jsonb_build_object('id', b.public_id, 'outcome', p.outcome, 'total', p.total, 'completed', p.completed,
                           'failed', p.failed, 'skipped', p.skipped, 'cancelled', p.cancelled,
                           'created_at', b.created_at, 'finished_at', p.finished_at)
+           || CASE WHEN o.id IS NULL THEN '{}' ELSE jsonb_build_object('compare_with', o.public_id) END
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id
-LEFT JOIN LATERAL (
-    SELECT b.webhook AS url WHERE coalesce(b.options->'webhook_events' ? 'batch.completed', true)) AS w ON true
+LEFT JOIN batch o ON o.id = b.compare_with
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN coalesce(b.options->'webhook_events' ? 'batch.completed', true) THEN b.webhook END AS url) AS u
+CROSS JOIN LATERAL (SELECT u.url, u.url IS NOT NULL OR o.id IS NOT NULL AS due) AS w
 WHERE b.id = $1
 """
 

@@ -31,18 +31,18 @@ WITH held AS MATERIALIZED (
 done AS MATERIALIZED (
     SELECT u.*, i.at, row_number() OVER (ORDER BY u.n) AS rn
     FROM unnest($4::int[], $5::smallint[], $6::text[], $7::text[], $8::smallint[], $9::int[], $10::text[],
-                $11::bigint[], $12::int[], $13::bigint[]) WITH ORDINALITY
-         AS u (ord, state, failure, detail, http, billed, attempts, off, len, shard, n)
+                $11::bigint[], $12::int[], $13::bytea[], $14::bigint[]) WITH ORDINALITY
+         AS u (ord, state, failure, detail, http, billed, attempts, off, len, digest, shard, n)
     CROSS JOIN LATERAL (SELECT ctid AS at FROM item WHERE batch_id = $1 AND ord = u.ord AND state = 0 OFFSET 0) i
     WHERE u.shard IN (SELECT id FROM held)
 ),
 new_pack AS (
-    INSERT INTO pack (batch_id, key, bytes) SELECT $1, $14, $15 FROM done WHERE len IS NOT NULL LIMIT 1 RETURNING id
+    INSERT INTO pack (batch_id, key, bytes) SELECT $1, $15, $16 FROM done WHERE len IS NOT NULL LIMIT 1 RETURNING id
 ),
 written AS (
-    UPDATE item SET state = done.state, finish_seq = $16 + done.rn, failure = done.failure, detail = done.detail,
+    UPDATE item SET state = done.state, finish_seq = $17 + done.rn, failure = done.failure, detail = done.detail,
            http = done.http, billed = done.billed, attempts = done.attempts::jsonb, finished_at = now(),
-           pack_id = CASE WHEN done.len IS NOT NULL THEN new_pack.id END, off = done.off, len = done.len
+           pack_id = CASE WHEN done.len IS NOT NULL THEN new_pack.id END, off = done.off, len = done.len, digest = done.digest
     FROM done LEFT JOIN new_pack ON true
     WHERE item.ctid = done.at AND item.state = 0
     RETURNING done.state, done.billed, done.shard, done.failure,
@@ -55,7 +55,7 @@ counted AS (
         cancelled = p.cancelled + w.cancelled, finished = p.finished + w.all, numbered = p.numbered + w.all,
         parsed = p.parsed + w.parsed, unmatched = p.unmatched + w.unmatched, unparsed = p.unparsed + w.unparsed,
         billed = p.billed + w.billed, processing = p.processing - w.all,
-        rate = p.rate * $17::float8 + w.all * $18::float8, moved_at = greatest(p.moved_at, now())
+        rate = p.rate * $18::float8 + w.all * $19::float8, moved_at = greatest(p.moved_at, now())
     FROM (SELECT count(*) FILTER (WHERE state = 1) AS completed, count(*) FILTER (WHERE state = 2) AS failed,
                  count(*) FILTER (WHERE state = 3) AS skipped, count(*) FILTER (WHERE state = 4) AS cancelled,
                  count(*) FILTER (WHERE state = 1 AND parser IS NOT NULL) AS parsed,
@@ -77,7 +77,7 @@ SELECT (SELECT count(*) FROM written) AS settled, ARRAY(SELECT id FROM held) AS 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The end of one item, by a worker. `span` is its (offset, length) in the pack, if it has a result."""
+    """The end of one item, by a worker. If it has a result, `span` is its (offset, length) in the pack, and `digest` what is compared of it."""
 
     ord: int
     state: ItemState
@@ -87,6 +87,7 @@ class Settled:
     http: int | None = None
     billed: int = 0
     span: tuple[int, int] | None = None
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ async def settle(connection: Connection, batch: int, work: Sequence[Work], pack:
 
 
 def _arguments(work: Sequence[Work], pack: Pack | None) -> tuple[Any, ...]:
-    """$2 to $15 of the settle: leases, items, pack."""
+    """$2 to $16 of the settle: leases, items, pack."""
     mine = [(w.shard, item) for w in work for item in w.items]
     return (
         [w.shard for w in work],
@@ -147,6 +148,7 @@ def _arguments(work: Sequence[Work], pack: Pack | None) -> tuple[Any, ...]:
         [orjson.dumps(item.attempts).decode() for _, item in mine],  # as text: nested lists would read as one array
         [item.span[0] if item.span else None for _, item in mine],
         [item.span[1] if item.span else None for _, item in mine],
+        [item.digest for _, item in mine],
         [shard for shard, _ in mine],
         pack.key if pack else None,
         pack.bytes if pack else None,

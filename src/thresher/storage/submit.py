@@ -16,8 +16,8 @@ from thresher.storage.batches import BY_ID, Batch, Face
 from thresher.storage.database import Connection
 
 _INSERT = """
-INSERT INTO batch (public_id, account_id, face, options, metadata, webhook, source, price, deadline_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 second')
+INSERT INTO batch (public_id, account_id, face, options, metadata, webhook, source, price, compare_with, deadline_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10 * interval '1 second')
 RETURNING id
 """
 
@@ -72,7 +72,7 @@ class NewItem:
 class NewBatch:
     """A batch to be. `lifetime` is in seconds, from now to its forced end; of an `open` one it counts again from its start.
 
-    `price`: the credits that a completed item costs.
+    `price`: the credits that a completed item costs. `compare_with`: the key of the batch that it is compared with.
     """
 
     account: int
@@ -86,6 +86,7 @@ class NewBatch:
     open: bool = False
     source: str = source.DEFAULT
     price: int = credit.PAGE
+    compare_with: int | None = None
 
 
 class NotOpen(Exception):
@@ -139,6 +140,7 @@ async def create(connection: Connection, new: NewBatch) -> Batch:
             new.webhook,
             new.source,
             new.price,
+            new.compare_with,
             new.lifetime,
         )
         await connection.execute(_INSERT_PROGRESS, key, new.account, state)

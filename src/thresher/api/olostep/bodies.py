@@ -135,6 +135,12 @@ class CreateBatch(Schema):
     webhook_events: list[Subject] | None = Field(
         None, description="What the webhook is told of; absent: of batch.completed. Needs a webhook."
     )
+    compare_with: Annotated[str | None, _or_empty({"type": "string"})] = Field(
+        None, description="An earlier batch, which is done. What has changed since then is counted at the end."
+    )
+    webhook_only_changes: bool | None = Field(
+        None, description="true: the webhook is not told of what is as it was. Needs a webhook and `compare_with`."
+    )
     formats: list[_Text] | _Text | None = Field(None, description="Recorded; it changes nothing.")
     wait_before_scraping: float | None = Field(None, ge=0, description="Milliseconds. Recorded; it changes nothing.")
     source: Annotated[str, WithJsonSchema(SOURCE)] | None = Field(

@@ -1,7 +1,8 @@
 """The items of a create or an append: the hot part of its validation, in one pass over them."""
 
-import secrets
-from collections.abc import Container, Iterable
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -77,6 +78,7 @@ class _Reader:
         self._max_id = settings.max_custom_id_bytes
         self._faults = faults
         self._ids: dict[str, tuple[int, str]] = {}
+        self._times: Counter[str] = Counter()  # how often a URL came without a custom_id
 
     def read_line(self, number: int, line: bytes) -> NewItem | None:
         """One item as a line of JSON, or None when it is blank or has a fault."""
@@ -108,7 +110,7 @@ class _Reader:
         if parsed is None or custom_id is None:
             return None
         if not custom_id:
-            custom_id = _made_up(self._ids)
+            custom_id = self._made_up(parsed.href)
         first = self._ids.setdefault(custom_id, (index, parsed.href))
         if first[1] != parsed.href:
             self._faults.add(
@@ -118,6 +120,16 @@ class _Reader:
             )
             return None
         return NewItem(ref, url.bucket(parsed.host), custom_id, pairs) if self._faults.count == before else None
+
+    def _made_up(self, href: str) -> str:
+        """A custom_id much as the SDK makes them, but of the URL: so that batches can be compared. Another for each time that it
+        comes in this request.
+        """
+        while True:
+            made = hashlib.blake2b(f"{self._times[href]} {href}".encode(), digest_size=8).hexdigest()
+            self._times[href] += 1
+            if (custom_id := f"auto_{made}") not in self._ids:
+                return custom_id
 
     def _at(self, index: int) -> str:
         return path((self._place, index))
@@ -161,10 +173,3 @@ class _Reader:
         except Problem as problem:
             self._faults.add_problem((self._place, index, "metadata"), problem)
             return None
-
-
-def _made_up(taken: Container[str]) -> str:
-    """A custom_id much as the SDK makes them, longer, so that those of a million items in several requests differ."""
-    while (made := "auto_" + secrets.token_hex(8)) in taken:
-        pass
-    return made

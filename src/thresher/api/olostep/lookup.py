@@ -1,6 +1,7 @@
 """The batch that a path names: the caller's own, or a refusal that gives nothing away; a purged one says what it was."""
 
 import re
+from collections.abc import Iterable
 
 from thresher.api.olostep.views import counts_view
 from thresher.domain.problem import Problem, ProblemCode
@@ -30,6 +31,22 @@ async def find_even_purged(connection: Connection, caller: Account, public_id: s
     return batch
 
 
+async def find_earlier(connection: Connection, caller: Account, public_id: str | None) -> int | None:
+    """The key of the batch that a create wants to be compared with, None for none.
+
+    Raises Problem: validation_error if there is none (any more), batch_not_done.
+    """
+    if public_id is None:
+        return None
+    try:
+        batch = await find_batch(connection, caller, public_id)
+    except Problem as problem:
+        error = {"loc": ["body", "compare_with"], "msg": problem.detail, "type": "batch"}
+        raise Problem(ProblemCode.VALIDATION_ERROR, f"compare_with: {problem.detail}", errors=[error]) from None
+    refuse_unwritten("The batch that compare_with names", [batch])
+    return batch.id
+
+
 async def find_family(connection: Connection, batch: Batch) -> Family:
     """The line of retries that a batch is of. Raises Problem: batch_not_done; batch_purged for the first batch of it."""
     family = await lineage.family(connection, batch)
@@ -37,6 +54,16 @@ async def find_family(connection: Connection, batch: Batch) -> Family:
     if family.first.state is not BatchState.DONE:
         raise Problem(ProblemCode.BATCH_NOT_DONE, "A batch has retries to be merged with when it is done.")
     return family
+
+
+def refuse_unwritten(which: str, members: Iterable[Batch]) -> None:
+    """Raises Problem(batch_not_done) if an item of them has no end, or one that is not written yet: that takes a minute."""
+    for batch in members:
+        if batch.state is not BatchState.DONE:
+            raise Problem(ProblemCode.BATCH_NOT_DONE, f"{which} is {batch.state}; it can be compared when it is done.")
+        if batch.numbered < batch.finished:
+            detail = f"{which} was stopped, and the ends of its last items are being written; that takes a minute."
+            raise Problem(ProblemCode.BATCH_NOT_DONE, detail, headers={"Retry-After": "5"})
 
 
 def refuse_purged(batch: Batch, which: str = "This batch") -> None:

@@ -8,6 +8,7 @@ import orjson
 from starlette.datastructures import QueryParams
 
 from thresher.domain import source
+from thresher.domain.change import Change
 from thresher.domain.failure import FailureCode
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import ItemState
@@ -37,6 +38,7 @@ EXPORTED = ("markdown", "links", "html", "text", "json")  # what a line of an ex
 EXPORT_FORMS = ("jsonl",)
 ORDERS = ("finished", "submitted")
 LINEAGES = ("own", "merged")
+WORDS = ("false", "true")
 # Known to clients, never made here: taken, and answered with nothing.
 _OTHER_FORMATS = ("screenshot", "raw_pdf", "links", "links_on_page", "page_metadata", "parsed_content", "llm_extract")
 
@@ -67,6 +69,21 @@ class ExportQuery:
     submitted: bool
     cursor: int
     limit: int | None
+    merged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DiffQuery:
+    """Which page of a comparison: `changes` None for all of them, from a `place` on. `text`: with what is different in words.
+
+    `merged`: each batch together with its retries.
+    """
+
+    earlier: str
+    changes: frozenset[Change] | None
+    place: int
+    limit: int
+    text: bool
     merged: bool
 
 
@@ -103,6 +120,18 @@ def read_export_query(query: QueryParams) -> ExportQuery:
         _integer(query, "limit", 0, least=1) or None,
         _merged(query),
     )
+
+
+def read_diff_query(query: QueryParams, settings: Settings) -> DiffQuery:
+    """Raises Problem(validation_error), naming the parameter and what it can be."""
+    earlier = query.get("with")
+    if not earlier:
+        raise _refused("with", "with is required: the id of the earlier batch")
+    place = max(min(_integer(query, "cursor", 0, least=0), 2 * MOST) - 1, 0)
+    limit = min(_integer(query, "limit", settings.default_page, least=1), settings.max_page)
+    changes = frozenset(map(Change, _listed(query, "status", [*Change]))) or None
+    text = _one_of(query, "text", WORDS) == "true"
+    return DiffQuery(earlier, changes, place, limit, text, _merged(query))
 
 
 def read_offset(query: QueryParams) -> int | None:

@@ -50,6 +50,7 @@ class CreateBatch:
     lifetime: float
     open: bool
     source: str
+    compare_with: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,10 @@ def read_create(body: bytes, settings: Settings, refusals: Refusals | None = Non
         if subjects := _subjects(request, webhook, faults):
             options["webhook_events"] = subjects
         maker = _source(request, faults)
-    return CreateBatch(items, options, pairs, webhook, lifetime, is_open, maker)
+        earlier = _compare_with(request, faults)
+        if _only_changes(request, webhook, earlier, faults):
+            options["webhook_only_changes"] = True
+    return CreateBatch(items, options, pairs, webhook, lifetime, is_open, maker, earlier)
 
 
 def read_append(body: bytes, settings: Settings) -> list[NewItem]:
@@ -317,6 +321,29 @@ def _subjects(request: dict[str, Any], webhook: str | None, faults: Faults) -> l
     if webhook is None:
         faults.add((name,), "is of no use without a webhook", "receiver")
     return [subject for subject in webhooks.Subject if subject in value]
+
+
+def _compare_with(request: dict[str, Any], faults: Faults) -> str | None:
+    """The id of an earlier batch; whether there is one is for whoever asks the database."""
+    value = request.get("compare_with")
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        faults.add(("compare_with",), f"must be the id of a batch, not {kind_of(value)}")
+        return None
+    return value
+
+
+def _only_changes(request: dict[str, Any], webhook: str | None, earlier: str | None, faults: Faults) -> bool:
+    name = "webhook_only_changes"
+    value = request.get(name)
+    if value is not None and not isinstance(value, bool):
+        faults.add((name,), f"must be true or false, not {kind_of(value)}")
+    elif value and webhook is None:
+        faults.add((name,), "is of no use without a webhook", "receiver")
+    elif value and earlier is None:
+        faults.add((name,), "is of no use without compare_with", "receiver")
+    return value is True
 
 
 def _source(request: dict[str, Any], faults: Faults) -> str:

@@ -11,7 +11,7 @@ from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import bodies, queries, schemas, views
 from thresher.api.olostep.forecast import forecast
 from thresher.api.olostep.forecast_schemas import BatchForecast
-from thresher.api.olostep.lookup import find_batch, find_even_purged
+from thresher.api.olostep.lookup import find_batch, find_earlier, find_even_purged
 from thresher.api.olostep.requests import CreateBatch, read_changes, read_create
 from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, integer, json_body, problems
 from thresher.api.reply import json_reply
@@ -59,7 +59,8 @@ async def create_batch(
 
     async def write(connection: Connection, wanted: CreateBatch) -> Response:
         try:
-            batch = await submit.create(connection, _new_batch(caller, wanted, state))
+            earlier = await find_earlier(connection, caller, wanted.compare_with)
+            batch = await submit.create(connection, _new_batch(caller, wanted, earlier, state))
         except Problem as problem:
             problem.members["metadata"] = wanted.metadata
             raise
@@ -143,7 +144,7 @@ async def delete_batch(request: Request, caller: Writer, batch_id: str) -> Respo
     return json_reply(views.deleted_view(batch))
 
 
-def _new_batch(caller: Account, wanted: CreateBatch, state: State) -> NewBatch:
+def _new_batch(caller: Account, wanted: CreateBatch, earlier: int | None, state: State) -> NewBatch:
     return NewBatch(
         account=caller.id,
         face="olostep",
@@ -156,4 +157,5 @@ def _new_batch(caller: Account, wanted: CreateBatch, state: State) -> NewBatch:
         open=wanted.open,
         source=wanted.source,
         price=credit.price(wanted.options),
+        compare_with=earlier,
     )

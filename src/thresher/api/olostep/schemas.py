@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from thresher.domain.change import Change
 from thresher.domain.webhook import Subject
 
 T = TypeVar("T")
@@ -59,6 +60,19 @@ class ParserStats(Schema):
     rate: float | None = Field(description="Matched of tried, from 0 to 1; null before the first.")
 
 
+class Changes(Schema):
+    """Custom_ids of either batch by what became of them. Without a result: failed, cancelled or skipped."""
+
+    new: int = Field(description="Only in the later batch.")
+    changed: int
+    same: int
+    gone: int = Field(description="Only in the earlier batch.")
+    recovered: int = Field(description="A result now, and none before.")
+    lost: int = Field(description="A result before, and none now.")
+    failed: int = Field(description="No result in either.")
+    unknown: int = Field(description="Results in both that cannot be compared.")
+
+
 class Batch(Schema):
     id: str
     object: Literal["batch"]
@@ -90,6 +104,11 @@ class Batch(Schema):
     max_age: Maybe[float] = Field(None, description="As chosen at the creation; absent: no stored page is used again.")
     webhook: Maybe[str] = None
     webhook_events: Maybe[list[Subject]] = Field(None, description="As chosen at the creation.")
+    webhook_only_changes: Maybe[Literal[True]] = Field(None, description="As chosen at the creation.")
+    compare_with: Maybe[str] = Field(None, description="The earlier batch that it is compared with.")
+    changes: Changes | None = Field(
+        None, description="With `compare_with`: how many custom_ids became what. null until they are counted."
+    )
     retry_of: Maybe[str] = Field(None, description="Of a retry: the batch whose items it takes up.")
     finished_at: Maybe[int] = None
 
@@ -149,6 +168,25 @@ class Items(Schema):
     status: Literal["in_progress", "completed"]
     items: list[Item]
     items_count: int = Field(description="All items under the filter, on all pages.")
+    cursor: Maybe[int] = Field(None, description="For the next page; absent on the last one.")
+
+
+class Difference(Schema):
+    custom_id: str
+    status: Change
+    compared: Maybe[Literal["markdown", "json"]] = Field(None, description="Of same and changed: what was compared.")
+    now: Item | None = Field(description="In the later batch.")
+    before: Item | None = Field(description="In the earlier one.")
+    diff: str | None = Field(None, description="With `text=true`, of changed: a unified diff; null if there is none.")
+    diff_error: Maybe[Literal["too_large", "missing"]] = Field(None, description="Why there is none.")
+
+
+class Diff(Schema):
+    object: Literal["list"]
+    batch_id: str
+    with_: str = Field(alias="with")
+    counts: Maybe[Changes] = Field(None, description="On the first page.")
+    data: list[Difference]
     cursor: Maybe[int] = Field(None, description="For the next page; absent on the last one.")
 
 

@@ -58,6 +58,9 @@ def batch_view(batch: Batch, usd_per_credit: float) -> dict[str, Any]:
     for name in ("robots", "on_blocked", "webhook_events", "max_age"):
         if (choice := batch.options.get(name)) is not None:
             view[name] = choice
+    if batch.compare_with:
+        view |= {"compare_with": batch.compare_with, "changes": batch.changes}
+        view |= {"webhook_only_changes": True} if batch.options.get("webhook_only_changes") else {}
     if batch.webhook:
         view["webhook"] = batch.webhook
     if batch.finished_at is not None:

@@ -13,6 +13,7 @@ from thresher.cli.client.inputs import InputFormat
 from thresher.cli.client.words import DEFAULT_FORMATS, MORE_FORMATS, STATUSES
 from thresher.cli.errors import ExitCode, expected_errors, fail, load_settings
 from thresher.cli.options import DataDirectory, Json
+from thresher.domain.change import Change
 from thresher.domain.choices import OnBlocked, RobotsMode
 from thresher.domain.failure import FailureCode
 from thresher.settings import Settings
@@ -76,6 +77,12 @@ def batch(
     webhook: Annotated[
         str | None, typer.Option(metavar="URL", help="Where the server is to tell that the batch is completed.")
     ] = None,
+    compare_with: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BATCH", help="An earlier batch: count at the end what has changed since: `thresher diff`."
+        ),
+    ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the batch, print its id, and end.")] = False,
     dry_run: Annotated[
         bool,
@@ -98,6 +105,7 @@ def batch(
     from thresher.cli.client import jobs
 
     check_id(continued)
+    check_id(compare_with)
     formats = [*(formats or ()), *(["json"] if parser else [])]
     more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
     words = [*sources, *(["--input-format", input_format] if input_format else [])]
@@ -106,7 +114,16 @@ def batch(
     given = jobs.Input(
         sources,
         input_format,
-        _fields(name, metadata, country=country, robots=robots, on_blocked=on_blocked, parser=parser, webhook=webhook),
+        _fields(
+            name,
+            metadata,
+            country=country,
+            robots=robots,
+            on_blocked=on_blocked,
+            parser=parser,
+            webhook=webhook,
+            compare_with=compare_with,
+        ),
         timeout,
         continued,
     )
@@ -184,6 +201,41 @@ def retry(
     wanted = jobs.Wanted(output, more, wait=not no_wait, stream=stream)
     course = jobs.Course(jobs.result_options(output, more, data_dir))
     run(lambda settings: jobs.retry(settings, batch_id, some, wanted, course, as_json=as_json), data_dir)
+
+
+@commands.command(epilog="Example: thresher diff batch_new batch_old --text")
+def diff(
+    batch_id: BatchId,
+    earlier: Annotated[str, typer.Argument(metavar="EARLIER", help="The batch to compare it with: batch_...")],
+    output: Out = None,
+    statuses: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="Only what became so: new, changed, same, gone, recovered, lost, failed or unknown. With commas, or"
+            " repeated. Everything but same and failed unless given.",
+        ),
+    ] = None,
+    text: Annotated[bool, typer.Option("--text", help="Say what has changed, line by line.")] = False,
+    merged: Annotated[bool, typer.Option("--merged", help="Take each batch together with its retries.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with code 7 if anything but same and failed is there.")
+    ] = False,
+    data_dir: DataDirectory = None,
+    as_json: Json = False,
+) -> None:
+    """Compare a batch with an earlier one, by custom_id: what is new, changed, gone, lost or recovered.
+
+    A row for each on a terminal, a JSON line elsewhere.
+    """
+    from thresher.cli.client import compare
+
+    check_id(batch_id)
+    check_id(earlier)
+    some = _words(statuses, [*Change], "--status") or compare.NEWS
+    wanted = compare.Comparison(batch_id, earlier, some, text, merged, output)
+    run(lambda settings: compare.diff(settings, wanted, exit_code=exit_code, as_json=as_json), data_dir)
 
 
 @commands.command(epilog="Example: thresher explain ret_abc")

@@ -8,6 +8,7 @@ import orjson
 
 from thresher.cli import table
 from thresher.cli.client.collect import parsing, sentence
+from thresher.cli.client.compare import sentence as changes
 from thresher.cli.client.follow import finished, unsuccessful
 from thresher.cli.client.remote import Json
 from thresher.cli.terminal import harmless, harmless_json, put
@@ -27,6 +28,8 @@ def batch(view: Json) -> None:
     put(f"  {sentence(view)}")
     if told := parsing(view):
         put(f"  {told}")
+    if view.get("changes"):
+        put(f"  since {view['compare_with']}: {changes(view['changes'])}")
     if "finished_at" in view:
         put(f"  created {_time(view['created'])}, finished {_time(view['finished_at'])}")
     else:

@@ -1,5 +1,5 @@
--- What an item chooses for itself, whose page it may have instead of fetching one, and batches made of others' pages; and
--- receivers of webhooks told by their servers.
+-- What an item chooses for itself, whose page it may have instead of fetching one, batches made of others' pages,
+-- receivers of webhooks told by their servers, and what has changed since an earlier batch.
 
 -- options: the item's own choices, over those of its batch; price: what it costs if it is not what the batch's others cost.
 -- headers: what is sent with its requests, over those of its batch; they may hold secrets, so nothing but a claim reads them.
@@ -28,3 +28,20 @@ ALTER TABLE event ADD COLUMN receiver bigint
 
 -- seen: whether an earlier shard of the batch may have asked for a URL of this one, so that its page may be there already.
 ALTER TABLE shard ADD COLUMN seen boolean NOT NULL DEFAULT true;
+
+-- digest: what is compared of a result (convert/digest.py); null in rows from before there was one.
+ALTER TABLE item ADD COLUMN digest bytea;
+
+-- The items of a batch by their custom_ids. One number holds both, so that no plan finds the batch by its key and then
+-- goes through all of it. Only what has an end is in it: the copy of a submit writes nothing here.
+CREATE INDEX item_custom ON item (hashtextextended(custom_id, batch_id)) WHERE state <> 0;
+
+-- compare_with: the batch that this one is compared with when it is done; changes: how many items became what since then.
+ALTER TABLE batch ADD COLUMN compare_with bigint REFERENCES batch, ADD COLUMN changes jsonb,
+    ADD CHECK (changes IS NULL OR compare_with IS NOT NULL);
+
+-- The event of the end of such a batch is due before it goes anywhere, for the changes to be counted; if it goes nowhere, too.
+-- unsent: its receiver wants to know of changes, and there were none.
+ALTER TABLE event DROP CONSTRAINT event_state_check, DROP CONSTRAINT event_check1,
+    ADD CHECK (state IN ('pending', 'delivered', 'gone', 'given_up', 'unsent')),
+    ADD CHECK (CASE WHEN url IS NULL THEN state IS NULL OR state = 'pending' ELSE state IS NOT NULL END);
