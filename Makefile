@@ -21,6 +21,9 @@ PAGES ?= 1000
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 
+# Tests start hundreds of Pythons; none of them has to compile what another has compiled, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test check fuzz soak bench docs lock clean
 

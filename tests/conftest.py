@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from tests.support import scratch
 from tests.support.postgres import TestServer, fresh
 
 from thresher.storage import database
 from thresher.storage.database import Connection, Pool
 
 _SERVER = pytest.StashKey[TestServer]()
+
+scratch.use_memory()
 
 
 def _own_server(config: pytest.Config) -> TestServer:
