@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from tomllib import TOMLDecodeError
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from pydantic import ValidationError
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
-from thresher.settings import Settings
-from thresher.storage.blobs import StoreUnusable
-from thresher.storage.database import DatabaseUnavailable
-from thresher.storage.embedded import EmbeddedError
+    from thresher.settings import Settings
 
 # Whether errors are JSON, `{"error": {"message", "exit_code"}}`; set once, by cli/main.py, for the whole process.
 as_json = False
@@ -66,16 +64,25 @@ def expected_errors(database_url: str | None = None) -> Iterator[None]:
         yield
     except CommandError as error:
         fail(str(error), error.code)
-    except (EmbeddedError, StoreUnusable) as error:
-        fail(str(error), ExitCode.ERROR)
-    except DatabaseUnavailable as error:
-        fail(_unreachable(database_url, error), ExitCode.ERROR)
     except KeyboardInterrupt:
         raise SystemExit(ExitCode.INTERRUPTED) from None
+    except Exception as error:
+        if (said := _of_storage(error, database_url)) is None:
+            raise
+        fail(said, ExitCode.ERROR)
 
 
-def _unreachable(database_url: str | None, error: DatabaseUnavailable) -> str:
-    return f"the database {redacted(database_url)} cannot be used. {error}. Is it running, and is DATABASE_URL right?"
+def _of_storage(error: Exception, database_url: str | None) -> str | None:
+    """What storage found missing, in a sentence; None of every other exception. Loaded only here: most commands need none of it."""
+    from thresher.storage.blobs import StoreUnusable
+    from thresher.storage.database import DatabaseUnavailable
+    from thresher.storage.embedded import EmbeddedError
+
+    if isinstance(error, DatabaseUnavailable):
+        return (
+            f"the database {redacted(database_url)} cannot be used. {error}. Is it running, and is DATABASE_URL right?"
+        )
+    return str(error) if isinstance(error, (EmbeddedError, StoreUnusable)) else None
 
 
 def redacted(database_url: str | None) -> str:
@@ -88,8 +95,12 @@ def redacted(database_url: str | None) -> str:
     return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0].partition('#')[0]}"
 
 
-def load_settings(**flags: object) -> Settings:
+def load_settings(**flags: object) -> "Settings":
     """The settings, with the flags that were given over everything else. Exits with code 2 if they are wrong."""
+    from pydantic import ValidationError
+
+    from thresher.settings import Settings
+
     file = os.environ.get("THRESHER_CONFIG")
     if file and not os.path.isfile(file):  # noqa: PTH113 - pydantic-settings would pass over a missing file in silence
         fail(f"THRESHER_CONFIG names {file}, which is not a file.", ExitCode.USAGE)
@@ -101,7 +112,9 @@ def load_settings(**flags: object) -> Settings:
         fail(f"the file {file}, named by THRESHER_CONFIG, is not TOML: {error}", ExitCode.USAGE)
 
 
-def _explained(error: ValidationError) -> Iterator[str]:
+def _explained(error: "ValidationError") -> Iterator[str]:
+    from thresher.settings import Settings
+
     for detail in error.errors(include_url=False, include_context=False):
         name = str(detail["loc"][0]) if detail["loc"] else "settings"
         field = Settings.model_fields.get(name.lower())
@@ -117,7 +130,7 @@ def _explained(error: ValidationError) -> Iterator[str]:
             yield f"    {field.description}"
 
 
-def need_database(settings: Settings) -> str:
+def need_database(settings: "Settings") -> str:
     """The DATABASE_URL. Raises CommandError if there is none."""
     if settings.database_url is None:
         raise CommandError(

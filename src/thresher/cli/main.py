@@ -9,18 +9,20 @@ import logging
 import os
 import platform
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from thresher import __version__
-from thresher.cli import accounts, errors, keys
+from thresher.cli import accounts, errors, keys, loading
 from thresher.cli.client import output, webhook_commands
 from thresher.cli.client.commands import commands
 from thresher.cli.errors import CommandError, ExitCode, expected_errors, load_settings, need_database
 from thresher.cli.options import DataDirectory, Json
 from thresher.cli.terminal import put
-from thresher.settings import Settings
+
+if TYPE_CHECKING:
+    from thresher.settings import Settings
 
 app = typer.Typer(
     name="thresher",
@@ -65,6 +67,7 @@ def api(host: Host = None, port: Port = None) -> None:
         need_database(settings)
         from thresher.api.app import serve as serve_api
 
+        loading.ends()
         serve_api(settings)
 
 
@@ -81,6 +84,7 @@ def work() -> None:
         asyncio.run(check_migrated(database_url))
         from thresher.engine.worker import run
 
+        loading.ends()
         run(settings)
 
 
@@ -95,6 +99,7 @@ def migrate() -> None:
     _log(settings)
     from thresher.cli.setup import prepare_database
 
+    loading.ends()
     with expected_errors(settings.database_url):
         key = asyncio.run(prepare_database(need_database(settings), settings.bootstrap_key))
     typer.echo("The schema is up to date.", err=True)
@@ -126,7 +131,7 @@ def version(as_json: Json = False) -> None:
     put(json.dumps(facts) if as_json else __version__)
 
 
-def _log(settings: Settings) -> None:
+def _log(settings: "Settings") -> None:
     logging.basicConfig(
         level=settings.log_level.upper(),
         stream=sys.stderr,
@@ -136,6 +141,7 @@ def _log(settings: Settings) -> None:
 
 def main() -> None:
     """The entry point of `thresher` and of `python -m thresher.cli.main`."""
+    loading.begins()
     # Before anything is made: no file and no socket of ours is for other users.
     output.umask = os.umask(0o077)
     errors.as_json = "--json" in sys.argv[1:]

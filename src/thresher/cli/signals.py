@@ -5,6 +5,8 @@ import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from thresher.cli import loading
+
 Result = TypeVar("Result")
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
@@ -14,6 +16,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
     Raises KeyboardInterrupt if it ended by that.
     """
+    loading.ends()
     try:
         return asyncio.run(_listening(work))
     except asyncio.CancelledError:

@@ -8,6 +8,7 @@ are left out, if it is to have any; {"ready": false, "reason": ...} that with th
 
 import contextlib
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -57,6 +58,7 @@ def prepare(parent: int, memory: int, *, plugins: bool = False) -> tuple[BinaryI
     except plugged.Unconfinable as error:
         _send(answers, {"ready": False, "reason": str(error)})
         sys.exit(1)
+    gc.freeze()  # what is loaded is kept to the end: no page pays for a look at it
     _send(answers, {"ready": True, "missing": confine(memory), "faults": faults})
     return requests, answers, held
 

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -16,7 +16,9 @@ from thresher.cli.options import DataDirectory, Json
 from thresher.domain.change import Change
 from thresher.domain.choices import OnBlocked, RobotsMode
 from thresher.domain.failure import FailureCode
-from thresher.settings import Settings
+
+if TYPE_CHECKING:
+    from thresher.settings import Settings
 
 commands = typer.Typer()
 
@@ -297,7 +299,7 @@ def cancel(batch_id: BatchId, data_dir: DataDirectory = None, as_json: Json = Fa
     run(lambda settings: jobs.cancel(settings, batch_id, as_json=as_json), data_dir)
 
 
-def run(work: Callable[[Settings], Coroutine[Any, Any, ExitCode]], data_dir: Path | None) -> NoReturn:
+def run(work: "Callable[[Settings], Coroutine[Any, Any, ExitCode]]", data_dir: Path | None) -> NoReturn:
     """Run a command, and exit with the code that it gives."""
     settings = load_settings(data_dir=data_dir)
     with expected_errors(settings.database_url):
