@@ -157,10 +157,12 @@ class Line(RuleBasedStateMachine):
     def rows_of_stopped_batches_are_written(self) -> None:
         self._do(reconcile.reconcile(self.connection, kit.LIMITS))
 
+    @precondition(lambda self: len(self.done) > 1)
     @rule(which=PICK, rarely=st.integers(0, 2))
     def purge(self, which: int, rarely: int) -> None:
         """A retry is forgotten; the first batch stays."""
-        if not rarely and (gone := self.done[1:]):
+        if not rarely:
+            gone = self.done[1:]
             life = gone[which % len(gone)]
             self._do(purge.mark(self.connection, life.batch.id))
             life.purged = True
