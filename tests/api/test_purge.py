@@ -54,7 +54,8 @@ def asks(api: Api, batch: dict[str, Any]) -> list[tuple[str, str, Any]]:
         for method in operations:
             if "{batch_id}" in path and method != "delete":
                 body = bodies.get((method, path))
-                found.append((method.upper(), path.format(batch_id=batch["id"], event_id="event_x"), body))
+                query = f"?with={batch['id']}&cursor=2" if path.endswith("/diff") else ""
+                found.append((method.upper(), path.format(batch_id=batch["id"], event_id="event_x") + query, body))
     return found
 
 

@@ -57,7 +57,7 @@ async def _write(
         shown.clear()
     async for page in _pages(remote, wanted):
         counts = page.get("counts", counts)
-        write = _row if output.is_terminal and not as_json else _line
+        write = row if output.is_terminal and not as_json else _line
         await output.write(b"".join(map(write, page["data"])))
         written += len(page["data"])
         if not output.is_terminal:
@@ -80,9 +80,10 @@ def _line(entry: Json) -> bytes:
     return orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _row(entry: Json) -> bytes:
+def row(entry: Json) -> bytes:
     """An entry on a terminal, and under it what is different in its text."""
     url = (entry["now"] or entry["before"])["url"]
-    text = entry.get("diff") or (f"({entry['diff_error']})" if "diff_error" in entry else "")
-    lines = [f"{entry['status']:<9} {entry['custom_id']}  {url}", *(f"    {line}" for line in text.splitlines()[2:])]
+    below = (entry.get("diff") or "").splitlines()[2:]  # which texts they are is said above
+    below += [f"({entry['diff_error']})"] if "diff_error" in entry else []
+    lines = [f"{entry['status']:<9} {entry['custom_id']}  {url}", *(f"    {line}" for line in below)]
     return "".join(f"{harmless(line)}\n" for line in lines).encode()
