@@ -85,7 +85,7 @@ def test_a_failed_item_says_what_it_had_before_it_was_given_up_and_a_result_only
         None,
         attempts,
         None,
-        country="DE",
+        options={"country": "DE"},
     )
     assert country_view(item) == {"country": "DE", "country_applied": True}
     assert country_view(replace(item, state=ItemState.COMPLETED)) == {"country": "DE", "country_applied": False}

@@ -91,6 +91,15 @@ async def test_a_timeline_has_every_step_of_every_attempt_in_order_and_the_waits
         "remedy": "Ask the owner of b.example for access, or take its answer as it is with on_blocked=keep.",
         "verdict": BLOCKED["verdict"],
         "attempts": 2,
+        "effective_options": {
+            "robots": "obey",
+            "on_blocked": "fail",
+            "country": None,
+            "parser": "none",
+            "content": "page",
+            "timeout": 60.0,
+            "links_on_page": None,
+        },
         "finished_at": at(31.5),
     }
     assert [(step.get("attempt"), step["what"], step["at"], step["ms"]) for step in steps] == [

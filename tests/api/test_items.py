@@ -300,12 +300,12 @@ def test_what_is_too_large_for_a_page_is_not_unpacked_to_find_that_out(monkeypat
     monkeypatch.setattr(
         frames, "decode_body", lambda body, coding, limit: limits.append(limit) or decode(body, coding, limit)
     )
-    assert Parts({"html"}, 2**20, None).read(frame)[1] == {"html": html}
-    assert Parts({"html"}, 2**20, None, 1024).read(frame)[1] == {"html": None, "size_exceeded": True}
+    assert Parts({"html"}, 2**20).read(frame)[1] == {"html": html}
+    assert Parts({"html"}, 2**20, 1024).read(frame)[1] == {"html": None, "size_exceeded": True}
     assert limits == [2**20, 2050]
     monkeypatch.setattr(frames, "_decompressor", None)
     for name in ("markdown", "text"):
-        found = Parts({name, "links"}, 2**20, None, 1024).read(frame)[1]
+        found = Parts({name, "links"}, 2**20, 1024).read(frame)[1]
         assert found == {name: None, "links": None, "size_exceeded": True}
 
 

@@ -50,9 +50,11 @@ async def listed(api: Api, batch: dict[str, Any], **query: Any) -> list[dict[str
 async def test_a_retry_takes_what_has_no_result_with_everything_that_the_batch_and_its_items_had(
     api: Api, worker: Worker, pool: Pool
 ) -> None:
-    items = [{"url": url, "custom_id": f"c{n}", "metadata": {"n": n}} for n, url in enumerate(URLS)]
+    own = {"parser": "@thresher/links", "headers": {"Cookie": "a=b"}, "timeout": 5}
+    items = [{"url": url, "custom_id": f"c{n}", "metadata": {"n": n}, **own} for n, url in enumerate(URLS)]
     fields = {"country": "CH", "robots": "ignore", "webhook": "https://hooks.example/x", "source": "nightly"}
     fields |= {"webhook_events": ["batch.completed", "item.failed"]}
+    fields |= {"headers": {"Authorization": "Bearer x"}, "content": "main"}
     body = {"items": items, "metadata": {"a": "1", "b": "2"}, "timeout": 600, "links_on_page": {}, **fields}
     first = (await api.client.post("/v1/batches", json=body)).json()
     assert (await refused(api, first))[:2] == (409, "batch_not_done")
@@ -71,6 +73,7 @@ async def test_a_retry_takes_what_has_no_result_with_everything_that_the_batch_a
     # Whoever gives a batch or an item another column says here, or in the copy, what becomes of it in a retry.
     changed = {"id", "public_id", "retry_of", "root", "generation", "metadata", "created_at", "deadline_at"}
     assert {name for name in one if one[name] != other[name]} == changed
+    assert (one["headers"], one["options"]["content"]) == ({"Authorization": "Bearer x"}, "main")
     rows = "SELECT i.* FROM item i JOIN batch b ON b.id = i.batch_id WHERE public_id = $1 ORDER BY ord"
     was = [dict(row) for row in await pool.fetch(rows, first["id"])]
     now = [dict(row) for row in await pool.fetch(rows, again["id"])]

@@ -9,6 +9,7 @@ from thresher.convert.convert import convert
 from thresher.convert.digest import digest
 from thresher.convert.document import How, Source
 from thresher.convert.frame import encode
+from thresher.domain.choices import Choices
 from thresher.domain.failure import FailureCode
 from thresher.domain.states import ItemState
 from thresher.storage import settling, shards
@@ -50,10 +51,11 @@ class Worker:
                 done.append(Settled(item.ord, ItemState.FAILED, self.attempts, failure, "told by the test", 503))
                 continue
             source = self.sources.get(item.custom_id)
-            parser = claim.options.get("parser")
-            frame, mark = result_of(source or page(item.ref, item.custom_id), parser)
+            chosen = Choices.of(claim.options).over(item.options, None)
+            how = How(chosen.parser, chosen.content)
+            frame, mark = result_of(source or page(item.ref, item.custom_id), how)
             span = (len(data), len(frame))
-            done.append(Settled(item.ord, ItemState.COMPLETED, self.attempts, None, None, 200, 1, span, mark))
+            done.append(Settled(item.ord, ItemState.COMPLETED, self.attempts, None, None, 200, item.price, span, mark))
             data += frame
         pack = Pack(pack_key(claim.batch_public_id), len(data)) if data else None
         if pack:
@@ -82,15 +84,15 @@ def page(url: str, title: str) -> Source:
     return Source(url, PAGE.format(title=title).encode(), "text/html; charset=utf-8")
 
 
-def frame_of(source: Source, parser: str | None = None) -> bytes:
+def frame_of(source: Source, how: How | None = None) -> bytes:
     """The frame of what was fetched, made as the pipeline makes it."""
-    return result_of(source, parser)[0]
+    return result_of(source, how)[0]
 
 
-def result_of(source: Source, parser: str | None = None) -> tuple[bytes, bytes]:
+def result_of(source: Source, how: How | None = None) -> tuple[bytes, bytes]:
     """The frame of what was fetched, and its digest."""
-    document = convert(source, max_decoded_bytes=2**26, how=How(parser))
-    return encode(source, document, {}), digest(document, How(parser))
+    document = convert(source, max_decoded_bytes=2**26, how=how)
+    return encode(source, document, {}), digest(document, how or How())
 
 
 async def settle_in_sql(connection: Connection, public_id: str) -> None:

@@ -1,11 +1,13 @@
 """What a body is, and what becomes of each kind."""
 
 import gzip
+from pathlib import Path
 
 import pytest
 
 from thresher.convert.convert import convert
-from thresher.convert.document import Source
+from thresher.convert.document import How, Source
+from thresher.domain.choices import Content
 from thresher.domain.failure import FailureCode, ItemFailed
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -96,3 +98,42 @@ def test_an_empty_body_is_an_empty_document():
     for content_type in (None, "text/html", "text/plain"):
         found = document(b"", content_type)
         assert (found.markdown, found.text, found.title) == ("", "", None)
+
+
+STORY = (Path(__file__).parent.parent / "pages" / "parsers" / "story.html").read_bytes()
+
+
+def test_of_the_main_content_are_markdown_and_text_and_all_else_is_of_the_whole_page():
+    source = Source("https://barn.example/x", STORY, "text/html")
+    main = convert(source, max_decoded_bytes=10**6, how=How("@thresher/metadata", Content.MAIN))
+    whole = convert(source, max_decoded_bytes=10**6, how=How("@thresher/metadata"))
+    assert (main.content, whole.content) == (Content.MAIN, None)
+    for made in (main.markdown, main.text):
+        assert "Rye began as a weed" in made
+        assert "did not want it any more" in made
+        assert not any(word in made for word in ("cookies", "Subscribe", "printed on straw", "Why oats"))
+    assert "[the old mill](https://barn.example/mills/old)" in main.markdown
+    assert "cookies" in whole.text
+    for name in ("kind", "charset", "title", "links", "metadata", "verdict", "parsed"):
+        assert getattr(main, name) == getattr(whole, name), name
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (
+            b"<title>Just a moment...</title><nav>Home</nav><script src=/cdn-cgi/challenge-platform/x></script>",
+            "text/html",
+        ),
+        (b"<p>Too short to be running text.", "text/html"),
+        (b"<div hidden><p>" + b"Nobody sees what is written here. " * 9 + b"</p></div><h1>Shown</h1>", "text/html"),
+        (b"A line of text. " * 20, "text/plain"),
+        (b'{"a": 1}', "application/json"),
+    ],
+)
+def test_where_there_is_no_main_content_it_is_the_whole_document_and_says_so(body, content_type):
+    source = Source("https://barn.example/x", body, content_type)
+    main = convert(source, max_decoded_bytes=10**6, how=How(content=Content.MAIN))
+    whole = convert(source, max_decoded_bytes=10**6)
+    assert main.content is Content.PAGE
+    assert (main.markdown, main.text, main.verdict) == (whole.markdown, whole.text, whole.verdict)

@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal
+from itertools import cycle
+from typing import Any, Literal
 
 from pgqueuer.domain.types import QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.repository import EntrypointExecutionParameter
@@ -45,9 +46,21 @@ async def new_account(connection: Connection, name: str | None = None, grant: in
     return key
 
 
-def new_items(buckets: Iterable[int], position: int = 0) -> list[NewItem]:
-    """An item in each of these buckets, in this order, from a position of the batch on."""
-    return [NewItem(f"https://host{b}.example/{n}", b, f"c{n}") for n, b in enumerate(buckets, position)]
+def new_items(buckets: Iterable[int], position: int = 0, prices: Sequence[int | None] = ()) -> list[NewItem]:
+    """An item in each of these buckets, in this order, from a position of the batch on. `prices` go round: those with one have
+    chosen a parser and headers for themselves.
+    """
+    items = [NewItem(f"https://host{b}.example/{n}", b, f"c{n}") for n, b in enumerate(buckets, position)]
+    own: dict[str, Any] = {"options": {"parser": "@thresher/links"}, "headers": {"Cookie": "a=b"}}
+    return [
+        item if price is None else replace(item, price=price, **own)
+        for item, price in zip(items, cycle(prices or [None]), strict=False)
+    ]
+
+
+def cost(items: Iterable[NewItem], price: int) -> int:
+    """What these cost in a batch of that price, if all are completed."""
+    return sum(price if item.price is None else item.price for item in items)
 
 
 async def submit(
@@ -60,17 +73,19 @@ async def submit(
     stays_open: bool = False,
     price: int = 1,
     parser: str | None = None,
+    prices: Sequence[int | None] = (),
 ) -> Batch:
     new = NewBatch(
         account,
         "olostep",
-        new_items(buckets),
+        new_items(buckets, prices=prices),
         lifetime,
         shard_size,
         {"formats": ["markdown"], **({"parser": parser} if parser else {})},
         {"k": "v"},
         open=stays_open,
         price=price,
+        headers={"Authorization": "Bearer x"},
     )
     return await create(connection, new)
 

@@ -34,7 +34,8 @@ LAWS = {
     "of an erased batch nothing is left but its tombstone": """
         SELECT p.batch_id FROM batch_progress p WHERE p.erased_at IS NOT NULL
            AND (EXISTS (SELECT FROM item i WHERE i.batch_id = p.batch_id)
-                OR EXISTS (SELECT FROM pack k WHERE k.batch_id = p.batch_id))""",
+                OR EXISTS (SELECT FROM pack k WHERE k.batch_id = p.batch_id)
+                OR EXISTS (SELECT FROM batch b WHERE b.id = p.batch_id AND b.headers IS NOT NULL))""",
     "the states add up to the total": """
         SELECT * FROM batch_progress
         WHERE completed + failed + skipped + cancelled + processing > total
@@ -68,13 +69,14 @@ LAWS = {
     "what is reserved is the price of what was submitted": """
         SELECT p.batch_id FROM batch_progress p JOIN batch b ON b.id = p.batch_id
         JOIN ledger l ON l.batch_id = p.batch_id AND l.kind = 'reserve'
-        WHERE l.amount <> b.price * p.total OR l.account_id <> b.account_id""",
+        WHERE l.account_id <> b.account_id OR (p.purged_at IS NULL AND l.amount <>
+            (SELECT coalesce(sum(coalesce(i.price, b.price)), 0) FROM item i WHERE i.batch_id = b.id))""",
     "an item is billed its price when it is completed, and nothing else is billed": """
         SELECT i.* FROM item i JOIN batch b ON b.id = i.batch_id
-        WHERE i.billed <> CASE WHEN i.state = 1 THEN b.price ELSE 0 END""",
+        WHERE i.billed <> CASE WHEN i.state = 1 THEN coalesce(i.price, b.price) ELSE 0 END""",
     "no batch is billed more than it reserved": """
-        SELECT p.* FROM batch_progress p JOIN batch b ON b.id = p.batch_id WHERE p.billed <> b.price * p.completed
-           OR p.billed > (SELECT amount FROM ledger l WHERE l.batch_id = p.batch_id AND l.kind = 'reserve')""",
+        SELECT p.* FROM batch_progress p
+        WHERE p.billed > (SELECT amount FROM ledger l WHERE l.batch_id = p.batch_id AND l.kind = 'reserve')""",
     "an account with a limit has spent and reserved no more than it was granted": """
         SELECT a.id FROM account a WHERE a.credit_limited
         AND (SELECT coalesce(sum(amount), 0) FROM ledger WHERE account_id = a.id AND kind = 'grant')

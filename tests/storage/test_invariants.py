@@ -35,6 +35,7 @@ EXAMPLES, STEPS = (int(os.environ.get("THRESHER_TEST_EXAMPLES", "400")), 80) if 
 BUCKETS = st.lists(st.integers(0, 3), min_size=1, max_size=9)
 FATES = st.sampled_from([ItemState.COMPLETED, ItemState.FAILED, ItemState.SKIPPED])
 PICK = st.integers(0, 1000)
+PRICES = st.lists(st.sampled_from([None, 0, 2]), max_size=3)  # of items, where they have their own
 
 # Every move of a stored state, written down by the database itself.
 _RECORDER = """
@@ -100,9 +101,12 @@ class Lives(RuleBasedStateMachine):
         size=st.integers(1, 4),
         price=st.sampled_from([1, 1, 3]),
         parser=st.sampled_from([None, "@thresher/product"]),
+        prices=PRICES,
     )
-    def submit(self, buckets: list[int], account: int, size: int, price: int, parser: str | None) -> None:
-        self._do(self._submit(account, price, buckets, shard_size=size, parser=parser))
+    def submit(
+        self, buckets: list[int], account: int, size: int, price: int, parser: str | None, prices: list[int | None]
+    ) -> None:
+        self._do(self._submit(account, price, buckets, shard_size=size, parser=parser, prices=prices))
 
     @rule(buckets=st.lists(st.integers(0, 3), max_size=4), account=st.integers(0, 1))
     def open(self, buckets: list[int], account: int) -> None:
@@ -113,7 +117,7 @@ class Lives(RuleBasedStateMachine):
     async def _submit(self, account: int, price: int, buckets: list[int], **how: Any) -> Batch | None:
         """None if it cannot be paid for, which the laws see to."""
         payer = self.accounts[account]
-        if not await self._can_pay(payer, price * len(buckets)):
+        if not await self._can_pay(payer, kit.cost(kit.new_items(buckets, prices=how.get("prices", ())), price)):
             with pytest.raises(Problem, match="credits"):
                 await kit.submit(self.connection, payer, buckets, price=price, **how)
             return None
@@ -142,20 +146,20 @@ class Lives(RuleBasedStateMachine):
             await ledger.grant(self.connection, account, amount)
 
     @precondition(lambda self: self.open_ones)
-    @rule(which=PICK, buckets=BUCKETS, lost=st.booleans())
-    def append(self, which: int, buckets: list[int], lost: bool) -> None:
+    @rule(which=PICK, buckets=BUCKETS, lost=st.booleans(), prices=PRICES)
+    def append(self, which: int, buckets: list[int], lost: bool, prices: list[int | None]) -> None:
         """A caller that did not hear the answer sends the same again; one that comes too late is told."""
         batch = self.open_ones[which % len(self.open_ones)]
-        self._do(self._append(batch, buckets, lost))
+        self._do(self._append(batch, buckets, lost, prices))
 
-    async def _append(self, batch: Batch, buckets: list[int], lost: bool) -> None:
+    async def _append(self, batch: Batch, buckets: list[int], lost: bool, prices: list[int | None]) -> None:
         now = await kit.reread(self.connection, batch)
-        items = kit.new_items(buckets, now.total)
+        items = kit.new_items(buckets, now.total, prices)
         if now.state != "open":
             with pytest.raises(submit.NotOpen):
                 await submit.append(self.connection, batch.id, items, limit=100, offset=now.total)
             return
-        if not await self._can_pay(batch.account_id, len(items)):
+        if not await self._can_pay(batch.account_id, kit.cost(items, 1)):
             with pytest.raises(Problem, match="credits"):
                 await submit.append(self.connection, batch.id, items, limit=100, offset=now.total)
             return

@@ -7,8 +7,9 @@ from tests.storage import kit, laws
 
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import ItemState, Outcome
-from thresher.storage import batches, ledger, submit
+from thresher.storage import batches, ledger, retries, submit
 from thresher.storage.database import Connection, Pool
+from thresher.storage.retries import Again
 
 
 async def left(connection: Connection, account: int) -> tuple[int | None, int, int]:
@@ -33,6 +34,31 @@ async def test_a_batch_reserves_the_price_of_its_items_and_gives_back_what_was_n
     assert await left(connection, account) == (14, 0, 6)
     assert (await kit.reread(connection, batch)).billed == 6
     await laws.check(connection)
+
+
+async def test_an_item_with_a_price_of_its_own_is_reserved_billed_and_retried_at_that(connection: Connection) -> None:
+    account = await kit.new_account(connection, grant=20)
+    batch = await kit.submit(connection, account, [1, 2, 3], stays_open=True, price=3, prices=[None, 0, 2])
+    assert await left(connection, account) == (15, 5, 0)
+    with pytest.raises(Problem, match="needs 16 credits, and the account has 15 available"):
+        await submit.append(connection, batch.id, kit.new_items([4, 5], 3, [16, 0]), limit=10)
+    await submit.append(connection, batch.id, kit.new_items([4, 5], 3, [7, None]), limit=10)
+    assert await left(connection, account) == (5, 15, 0)
+    await submit.start(connection, batch.id, 1)
+    fates = {3: ItemState.COMPLETED, 2: ItemState.COMPLETED}
+    for _ in range(5):
+        claim = await kit.claim_next(connection)
+        await kit.finish_shard(connection, claim, fates.get(claim.items[0].ord, ItemState.FAILED))
+    assert await left(connection, account) == (11, 0, 9)
+    await ledger.grant(connection, account, -6)
+    ended, everything = await kit.reread(connection, batch), Again(None, None, 600, 1)
+    with pytest.raises(Problem, match="needs 6 credits, and the account has 5 available"):
+        await retries.retry(connection, ended, everything)
+    await ledger.grant(connection, account, 6)
+    again = await retries.retry(connection, ended, everything)
+    assert await left(connection, account) == (5, 6, 9), "3 for each of two, nothing for the other"
+    await laws.check(connection)
+    assert again.total == 3
 
 
 async def test_what_cannot_be_paid_for_is_refused_with_the_numbers_and_leaves_nothing(connection: Connection) -> None:

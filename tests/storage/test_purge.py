@@ -70,9 +70,9 @@ async def left(connection: Connection, batch: Batch) -> tuple[int, int]:
 
 
 async def tombstone(connection: Connection, batch: Batch) -> dict[str, Any]:
-    """All that stays of a batch, but for the marks of its purge."""
+    """All that stays of a batch, but for the marks of its purge. Its headers do not, as the laws see to."""
     query = """
-        SELECT to_jsonb(b) AS batch, to_jsonb(p) - '{purged_at, erased_at}'::text[] AS progress,
+        SELECT to_jsonb(b) - 'headers' AS batch, to_jsonb(p) - '{purged_at, erased_at}'::text[] AS progress,
                (SELECT jsonb_agg(to_jsonb(e)) FROM event e WHERE e.batch_id = b.id) AS events,
                (SELECT jsonb_agg(to_jsonb(l)) FROM ledger l WHERE l.batch_id = b.id) AS ledger
         FROM batch b JOIN batch_progress p ON p.batch_id = b.id WHERE b.id = $1"""

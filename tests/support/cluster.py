@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from thresher.domain import url
 from thresher.storage import batches
@@ -47,11 +47,13 @@ class Cluster:
                 process.kill()
                 await process.wait()
 
-    async def start(self, workers: int = 1, command: Sequence[str] = WORK, **environment: str) -> None:
-        """Start so many workers."""
+    async def start(
+        self, workers: int = 1, command: Sequence[str] = WORK, log: IO[bytes] | None = None, **environment: str
+    ) -> None:
+        """Start so many workers. What they log goes to `log`, if there is one."""
         for _ in range(workers):
             env = {**self._env, **environment}
-            self.processes.append(await asyncio.create_subprocess_exec(sys.executable, *command, env=env))
+            self.processes.append(await asyncio.create_subprocess_exec(sys.executable, *command, env=env, stderr=log))
 
 
 def new_items(urls: Sequence[str], position: int = 0) -> list[NewItem]:

@@ -6,6 +6,7 @@ Thresher reaches it through THRESHER_CONNECT_TO. The path says how to answer; th
 import asyncio
 import gzip
 from collections import Counter
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -37,6 +38,7 @@ class Origin:
         self.languages: dict[str, str] = {}  # what came as Accept-Language, by path; robots.txt too
         self.version = 1  # of tagged pages
         self.conditional: list[tuple[str, str]] = []  # (path, If-None-Match) in the order of arrival
+        self.headers: list[tuple[str, str, Mapping[str, str]]] = []  # that came, with host and path; robots.txt too
         self.robots: dict[str, str] = {}
         self.robots_busy: dict[str, str] = {}  # hosts that answer 429 to robots.txt, with this Retry-After
         self._failed: Counter[str] = Counter()
@@ -73,6 +75,7 @@ class Origin:
 
     @web.middleware
     async def _hear(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.headers.append((request.host, request.path, request.headers))
         if language := request.headers.get("Accept-Language"):
             self.languages[request.path] = language
         return await handler(request)

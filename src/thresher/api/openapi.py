@@ -39,6 +39,7 @@ _LIMITS = (
     ("Append", "items", "maxItems", "max_items"),
     ("NewItem", "url", "maxLength", "max_url_bytes"),
     ("NewItem", "custom_id", "maxLength", "max_custom_id_bytes"),
+    ("NewItem", "timeout", "maximum", "attempt_timeout"),
 )
 
 _WHAT = {

@@ -5,24 +5,20 @@ What a command needs is imported when it runs, so that `--help` is quick and a w
 
 import asyncio
 import json
-import logging
 import os
 import platform
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from thresher import __version__
-from thresher.cli import accounts, errors, keys, loading
+from thresher.cli import accounts, errors, keys, loading, logs
 from thresher.cli.client import output, webhook_commands
 from thresher.cli.client.commands import commands
 from thresher.cli.errors import CommandError, ExitCode, expected_errors, load_settings, need_database
 from thresher.cli.options import DataDirectory, Json
 from thresher.cli.terminal import put
-
-if TYPE_CHECKING:
-    from thresher.settings import Settings
 
 app = typer.Typer(
     name="thresher",
@@ -51,7 +47,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDirectory = None, 
     API key.
     """
     settings = load_settings(host=host, port=port, data_dir=data_dir, workers=workers)
-    _log(settings)
+    logs.to_stderr(settings.log_level)
     from thresher.cli.serve import run
 
     with expected_errors(settings.database_url):
@@ -62,7 +58,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDirectory = None, 
 def api(host: Host = None, port: Port = None) -> None:
     """Run the HTTP API alone, as one part of a cluster. Needs DATABASE_URL."""
     settings = load_settings(host=host, port=port)
-    _log(settings)
+    logs.to_stderr(settings.log_level)
     with expected_errors(settings.database_url):
         need_database(settings)
         from thresher.api.app import serve as serve_api
@@ -75,7 +71,7 @@ def api(host: Host = None, port: Port = None) -> None:
 def work() -> None:
     """Run one worker process, as one part of a cluster. Needs DATABASE_URL. Start one per core."""
     settings = load_settings()
-    _log(settings)
+    logs.to_stderr(settings.log_level)
     with expected_errors(settings.database_url):
         database_url = need_database(settings)
         from thresher.cli.preflight import check_fetching, check_migrated
@@ -96,7 +92,7 @@ def migrate() -> None:
     standard output.
     """
     settings = load_settings()
-    _log(settings)
+    logs.to_stderr(settings.log_level)
     from thresher.cli.setup import prepare_database
 
     loading.ends()
@@ -129,14 +125,6 @@ def version(as_json: Json = False) -> None:
     """Print the version."""
     facts = {"version": __version__, "python": platform.python_version(), "platform": platform.platform()}
     put(json.dumps(facts) if as_json else __version__)
-
-
-def _log(settings: "Settings") -> None:
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
 
 
 def main() -> None:

@@ -116,6 +116,7 @@ def _converted(
         "charset_source": document.charset_source,
         "charset_certainty": document.charset_certainty,
         "title": document.title,
+        "content": document.content,
         "markdown_chars": len(document.markdown),
         "text_chars": len(document.text),
         "links": len(document.links),

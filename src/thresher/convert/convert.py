@@ -3,40 +3,42 @@
 Content coding, type, charset, then the converter for the type. Knows no pipe and no limits but that of decompression.
 """
 
+from thresher.convert import content as contents
 from thresher.convert import html, jsontext, markup, parsers, table, xmldoc, xmltree
 from thresher.convert.charset import to_text
-from thresher.convert.content import Content, classify
 from thresher.convert.decode import decode_body
 from thresher.convert.document import Document, How, Kind, Source
 from thresher.convert.html import Page
 from thresher.convert.laps import Laps
 from thresher.convert.verdict import NOTHING, Answer, judge
+from thresher.domain.choices import Content
 
 _FENCES = {"xml": "xml", "json": "json", "table": "csv"}
 
 
 def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None, how: How | None = None) -> Document:
     """Convert `source` as told. Raises ItemFailed: bad_encoding, decompression_bomb, unsupported_content."""
-    laps, parser = laps or Laps(), how.parser if how else None
+    laps, how = laps or Laps(), how or How()
+    parser, main = how.parser, how.content == Content.MAIN
     data = decode_body(source.body, source.content_encoding, max_decoded_bytes)
     laps.lap("decompress")
-    content = classify(data, source.content_type)
+    content = contents.classify(data, source.content_type)
     text, charset = to_text(data, source.content_type, content.kind if content.kind in ("html", "xml") else None)
     laps.lap("charset")
     tree = xmltree.parse(text) if content.kind == "xml" else None
     if content.kind == "html" or (tree is not None and xmldoc.is_html(tree)):
         if "xml" in (source.content_type or "").lower():
             text = xmltree.as_html(text)
-        page = html.convert(text, source.url, laps)
+        page = html.convert(text, source.url, laps, main=main)
         answer = Answer(
             text, page.title, page.markdown, page.text, source.url, source.requested or source.url, source.headers
         )
         verdict = judge(answer)
         laps.lap("verdict")
         parsed = parsers.run(parser, text, source.url, laps) if parser else None
-        return Document(
-            "html", *charset, page.title, page.markdown, page.text, page.links, page.metadata, verdict, parsed
-        )
+        shown = page.main or (page.markdown, page.text)
+        found = (Content.MAIN if page.main else Content.PAGE) if main else None
+        return Document("html", *charset, page.title, *shown, page.links, page.metadata, verdict, parsed, found)
     text = text.replace("\0", "")
     if not text.strip() or content.kind == "text":
         page = Page(None, text, text, [], {})
@@ -50,10 +52,11 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None,
     markdown = page.markdown if page.markdown.strip() or verdict else markup.fenced(text, _FENCES.get(content.kind, ""))
     kind: Kind = "json" if page.is_json else "text"
     parsed = parsers.NOT_HTML if parser else None
-    return Document(kind, *charset, page.title, markdown, page.text, page.links, page.metadata, verdict, parsed)
+    whole = Content.PAGE if main else None
+    return Document(kind, *charset, page.title, markdown, page.text, page.links, page.metadata, verdict, parsed, whole)
 
 
-def _page(content: Content, text: str, url: str) -> Page:
+def _page(content: contents.Content, text: str, url: str) -> Page:
     if content.kind == "json":
         return jsontext.convert(text, url)
     if content.kind == "table":

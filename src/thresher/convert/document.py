@@ -31,7 +31,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """What is to be made of a body: `parser`, by id or alias, reads it as well; `content` becomes the markdown and text."""
+    """What is to be made of a body: `parser`, by id or alias, reads it as well; `content` becomes the markdown and text, if
+    there is such a thing: else the whole page does.
+    """
 
     parser: str | None = None
     content: Content = Content.PAGE
@@ -44,6 +46,7 @@ class Document:
     `charset` is the WHATWG name in lower case, `charset_certainty` is between 0 and 1. `links` are absolute http(s)
     URLs, unique, in document order. `metadata` holds only what the page declares. `verdict` says what it is if it is
     not the page. `parsed` is what a parser made of it, as JSON, or why it made nothing; None if none was asked for.
+    `content`: what markdown and text are of, where the main content was asked for; None where it was not.
     """
 
     kind: Kind
@@ -57,3 +60,4 @@ class Document:
     metadata: dict[str, Any] = field(default_factory=dict)
     verdict: Verdict | None = None
     parsed: bytes | Failure | None = None
+    content: Content | None = None

@@ -2,8 +2,8 @@
 
     4 bytes   "THR" and the version, 1
     u32       length of the header (all numbers little-endian)
-    header    JSON: url, headers of the response, charset, title, metadata, the verdict if there is one, the
-              caller's `meta`, the lengths of the document's members as JSON, and the part table
+    header    JSON: url, headers of the response, charset, title, metadata, the verdict if there is one, content
+              if the main one was asked for, the caller's `meta`, the lengths of the document's members as JSON, and the part table
     parts     "body" exactly as fetched (under zstd only if it came without a content coding);
               "document", always under zstd: JSON {markdown, text, links}
               "json", always under zstd, if a parser made something of the page: that, a JSON object
@@ -82,6 +82,7 @@ def _header(source: Source, document: Document, meta: dict[str, Any]) -> dict[st
         "metadata": document.metadata,
         "meta": meta,
         **({"verdict": document.verdict.to_json()} if document.verdict else {}),
+        **({"content": document.content} if document.content else {}),
     }
 
 

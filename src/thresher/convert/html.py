@@ -1,7 +1,7 @@
 """An HTML page to markdown, text, links, title and metadata, from one parse.
 
 The order matters: what is read from the head and the links first, on the whole tree; then the tree is pruned in
-place of all that no reader sees, and rendered. Knows neither bytes nor charsets.
+place of all that no reader sees, and rendered; the main content last, which prunes it further. Knows neither bytes nor charsets.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import turbohtml
 
 from thresher.convert.laps import Laps
 from thresher.convert.links import Resolver, settle
+from thresher.convert.maincontent import main_content
 from thresher.convert.metadata import metadata_of, title_of
 
 # What no reader sees. html and body stay even when they are hidden: pages hide them until a script has run.
@@ -22,7 +23,10 @@ UNSEEN = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is read from an HTML page, or made of another document. `is_json`: the document is one valid JSON value."""
+    """What is read from an HTML page, or made of another document. `is_json`: the document is one valid JSON value.
+
+    `main`: the markdown and text of the main content, None if it was not asked for or there is none.
+    """
 
     title: str | None
     markdown: str
@@ -30,12 +34,14 @@ class Page:
     links: list[str]
     metadata: dict[str, Any]
     is_json: bool = False
+    main: tuple[str, str] | None = None
 
 
-def convert(html: str, url: str, laps: Laps) -> Page:
-    """Convert the page `html` found at `url` (absolute). Links in the markdown are absolute, save those into the page.
+def convert(html: str, url: str, laps: Laps, *, main: bool = False) -> Page:
+    """Convert the page `html` found at `url` (absolute), and its main content if that is wanted. Links in the markdown are
+    absolute, save those into the page.
 
-    Steps booked on `laps`: parse, metadata, links, prune, markdown, text.
+    Steps booked on `laps`: parse, metadata, links, prune, markdown, text, main.
     """
     # Scripting on: noscript is then one text instead of a subtree, and is dropped as a browser would.
     document = turbohtml.parse(html, positions=False, scripting=True)
@@ -48,12 +54,28 @@ def convert(html: str, url: str, laps: Laps) -> Page:
     laps.lap("links")
     document.remove(UNSEEN)
     laps.lap("prune")
-    markdown = document.to_markdown()
+    markdown, text = _rendered(document, laps)
+    return Page(title, markdown, text, links, metadata, main=_main(document, laps) if main else None)
+
+
+def _rendered(element: turbohtml.Document | turbohtml.Element, laps: Laps) -> tuple[str, str]:
+    """Markdown and text."""
+    markdown = element.to_markdown()
     laps.lap("markdown")
-    text = document.to_text().strip()
+    text = element.to_text().strip()
     markdown = _with_plain_spaces(markdown, text)
     laps.lap("text")
-    return Page(title, _without_nul(markdown), _without_nul(text), links, metadata)
+    return _without_nul(markdown), _without_nul(text)
+
+
+def _main(document: turbohtml.Document, laps: Laps) -> tuple[str, str] | None:
+    """Of a tree that may be changed."""
+    found = main_content(document)
+    laps.lap("main")
+    if found is None:
+        return None
+    markdown, text = _rendered(found, laps)
+    return (markdown, text) if text else None
 
 
 def base_of(document: turbohtml.Document, url: str) -> str:

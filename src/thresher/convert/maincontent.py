@@ -10,10 +10,8 @@ from itertools import chain
 
 from turbohtml import Document, Element, Text
 
-from thresher.convert.html import UNSEEN
-
 _CHROME = (
-    UNSEEN + ",nav,footer,aside,form,button,input,textarea,label,[role=navigation i],[role=complementary i],"
+    "nav,footer,aside,form,button,input,textarea,label,[role=navigation i],[role=complementary i],"
     "[role=contentinfo i],[role=dialog i],[role=search i],[role=banner i]"
 )
 _NAMES = re.compile(
@@ -40,7 +38,9 @@ _LIST = 2000  # characters; what is longer is no list of links, whatever is in i
 
 
 def main_content(document: Document) -> Element | None:
-    """The element of the main content, None if the page has no running text. Changes the tree."""
+    """The element of the main content, None if the page has no running text. Changes the tree, which must be without what
+    no reader sees.
+    """
     document.remove(_CHROME)
     body = document.select_one("body")
     if body is None:

@@ -27,9 +27,10 @@ _SLACK = 2**24  # bytes of an answer besides the body and the document: metadata
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """`facts`: kind, charset, charset_source, charset_certainty, title, sizes, the verdict, `digest` (see digest.py, in hex), why a
+    """`facts`: kind, charset, charset_source, charset_certainty, title, content (as in Document), sizes, the verdict, `digest` (see
 
-    parser made nothing of the page (`unparsed`: code and detail), and the milliseconds of each step. `frame`: see frame.py.
+    digest.py, in hex), why a parser made nothing of the page (`unparsed`: code and detail), and the milliseconds of each step.
+    `frame`: see frame.py.
     """
 
     facts: dict[str, Any]

@@ -12,8 +12,8 @@ _DIGITS = 6  # of a dollar: a product of floats has many more that mean nothing
 
 
 def price(options: Mapping[str, Any]) -> int:
-    """The credits that each completed item of a batch with these options costs."""
-    parser = parsers.find(options.get("parser", ""))
+    """The credits that a completed item costs which is read under these options."""
+    parser = parsers.find(options.get("parser") or "")
     return parser.credits if parser else PAGE
 
 

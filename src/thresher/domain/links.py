@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Self
 from urllib.parse import unquote
 
@@ -40,6 +41,11 @@ class LinkOptions:
             tuple(stored.get("exclude_links", ())),
             stored.get("query_to_order_links_by"),
         )
+
+    @property
+    def characters(self) -> int:
+        """Of all patterns with their braces written out. Raises globs.TooLong."""
+        return sum(map(len, chain(globs.written_out(self.include), globs.written_out(self.exclude))))
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored: what was left out stays out."""

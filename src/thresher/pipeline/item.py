@@ -32,7 +32,7 @@ from thresher.storage.blobs import Blobs
 from thresher.storage.pages import Page
 
 _PLAIN = How()
-_KEPT = ("charset", "charset_source", "charset_certainty", "verdict")  # of the facts, in an attempt's record
+_KEPT = ("charset", "charset_source", "charset_certainty", "content", "verdict")  # of the facts, in an attempt's record
 _NOT_MODIFIED = 304
 
 
@@ -55,8 +55,8 @@ class Attempt:
     """How an attempt went. `frame` is the result, and `digest` what is compared of it; beside a `failure` it is the page in which no result was found. None if there is
 
     none, or if the item `moved`: then it goes on at that URL, in an attempt of its own. `record` is what the item keeps of the attempt:
-    at, code, country, status, bytes, family, ms by phase, detail, charset, charset_source, charset_certainty, verdict; and of a page that
-    was stored `reused`, whose it is, and `fetched_at`. `retry_after` is in seconds, where the server asked for a pause.
+    at, code, country, status, bytes, family, ms by phase, detail, charset, charset_source, charset_certainty, content, verdict; and
+    of a page that was stored `reused`, whose it is, and `fetched_at`. `retry_after` is in seconds, where the server asked for a pause.
     """
 
     record: dict[str, Any]

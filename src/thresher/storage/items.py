@@ -1,7 +1,7 @@
 """Items as they are read: in finish order, in submit order, or one. How they are settled is storage/settling.py."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -13,7 +13,7 @@ from thresher.storage.database import Connection
 
 States: TypeAlias = Collection[ItemState] | None  # some of the finished states; None for all of them
 
-COLUMNS = "batch_id, ord, origin_ord, ref, custom_id, metadata, state, finish_seq, failure, detail, http, attempts, pack_id, off, len"
+COLUMNS = "batch_id, ord, origin_ord, ref, custom_id, metadata, options, state, finish_seq, failure, detail, http, attempts, pack_id, off, len"
 
 # Finished items from a finish number on; $3 narrows to some states, or to all when null.
 _FINISHED = f"""
@@ -75,8 +75,9 @@ WHERE i.batch_id = $1 AND i.ord = $2
 @dataclass(frozen=True, slots=True)
 class Item:
     """An item as a reader sees it: `batch` is the key of its batch, `ord` its place there, `origin` that in the first batch if it
-    is a retry's. `country` is what its batch was asked for from, if it was. `span` is where its result lies; the page
-    that a failed one may have is not for readers. `seq` is its finish number, None while its row has none: it is unsettled, or of a
+    is a retry's. `own` is what it chooses for itself (but its headers, which nobody reads), `options` what holds for it: its
+    batch's choices, and over them its own. `span` is where its result lies; the page that a failed one may have is not for
+    readers. `seq` is its finish number, None while its row has none: it is unsettled, or of a
     stopped batch whose last rows are still to be written, and was not read in finish order.
     """
 
@@ -94,7 +95,8 @@ class Item:
     attempts: list[dict[str, Any]]
     span: tuple[int, int] | None
     pack_key: str | None = None
-    country: str | None = None
+    own: dict[str, Any] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def position(self) -> int:
@@ -116,10 +118,11 @@ async def page_finished(
 ) -> Page:
     """Finished items in finish order, from the finish number `cursor` on (0 or 1: from the start).
 
-    Stable while the batch runs: a finish number is given once, and later ones come after it. With the `keys` of their
-    packs if their results are to be read.
+    Stable while the batch runs: a finish number is given once, and later ones come after it. With the keys of their packs
+    if their results are to be read: all with `keys`, else if some choose for themselves what of theirs is shown.
     """
     rows = await _finished(connection, batch, None if state is None else [state], max(cursor, 1), limit + 1)
+    keys = keys or any(row["options"] for row in rows)
     found = read_rows(rows, batch, await keys_of(connection, rows) if keys else {})
     count = batch.finished if state is None else _counts(batch)[state]
     following = found[limit].seq if len(found) > limit else None
@@ -236,5 +239,6 @@ def _item(
         row["attempts"] or [],
         None if row["len"] is None or state is not ItemState.COMPLETED else (row["off"], row["len"]),
         key,
-        batch.options.get("country"),
+        own := row["options"],
+        batch.options | own if own else batch.options,
     )

@@ -43,6 +43,9 @@ gone AS (DELETE FROM pack USING few WHERE pack.id = few.id RETURNING 1)
 SELECT count(*) FROM gone
 """
 
+# The tombstone keeps what was chosen, but no secrets.
+_FORGET_HEADERS = "UPDATE batch SET headers = NULL WHERE id = $1 AND headers IS NOT NULL"
+
 _ERASED = """
 UPDATE batch_progress SET erased_at = now() WHERE batch_id = $1 AND finished_at <= now() - $2::interval RETURNING true
 """
@@ -104,4 +107,5 @@ async def _erase(
             report.items += await connection.fetchval(_DELETE_ITEMS, key, start, start + SLICE)
     while await connection.fetchval(_DELETE_PACKS, key, SLICE):
         pass
+    await connection.execute(_FORGET_HEADERS, key)
     report.batches += bool(await connection.fetchval(_ERASED, key, late))

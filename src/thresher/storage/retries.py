@@ -40,25 +40,27 @@ WHERE i.batch_id = $1 AND i.state <> 1 AND p.state = 'done' AND p.purged_at IS N
       AND q.purged_at IS NULL AND (r.state = 1 OR (r.state = 0 AND q.state <> 'done')))
 """
 
-_COUNT = f"SELECT count(*) {_WANTED}"
+# What they cost; $4 is the price of those without their own.
+_COST = f"SELECT coalesce(sum(coalesce(i.price, $4)), 0)::bigint {_WANTED}"
 
-# To the batch $4, in their order, each with its place in the batch $5 that the line began with.
+# To the batch $4, in their order, each with its place in the batch $5 that the line began with; $6 is the price of those
+# without their own.
 _TAKE = f"""
 WITH taken AS (
     INSERT INTO item (batch_id, ord, ref, bucket, custom_id, metadata, options, headers, price, origin_batch, origin_ord)
     SELECT $4, row_number() OVER (ORDER BY i.ord) - 1, i.ref, i.bucket, i.custom_id, i.metadata, i.options, i.headers, i.price,
            $5, coalesce(i.origin_ord, i.ord)
     {_WANTED}
-    RETURNING 1
+    RETURNING price
 )
-SELECT count(*) FROM taken
+SELECT count(*) AS items, sum(coalesce(price, $6))::bigint AS cost FROM taken
 """
 
 _COUNTED = "UPDATE batch_progress SET total = $2 WHERE batch_id = $1"
 
 _RESERVE = """
 INSERT INTO ledger (account_id, batch_id, kind, amount)
-SELECT account_id, id, 'reserve', price * $2::bigint FROM batch WHERE id = $1
+SELECT account_id, id, 'reserve', $2 FROM batch WHERE id = $1
 """
 
 # The latest retry of the line $1 but for the batches $2: the one that is retried, and the one that is being made.
@@ -104,16 +106,16 @@ async def retry(connection: Connection, batch: Batch, again: Again) -> Batch:
     root = batch.root or batch.id
     async with connection.transaction():
         await connection.execute(_ONE_BY_ONE, root, timeout=PATIENCE)
+        price = await connection.fetchval(_PRICE, batch.id)
         if await ledger.hold(connection, batch.account_id):
-            needed = await connection.fetchval(_COUNT, *wanted) * await connection.fetchval(_PRICE, batch.id)
-            await ledger.afford(connection, batch.account_id, needed)
+            await ledger.afford(connection, batch.account_id, await connection.fetchval(_COST, *wanted, price))
         key: int = await connection.fetchval(_INSERT, batch.id, ids.batch_id(), root, again.metadata, again.lifetime)
         await connection.execute(_INSERT_PROGRESS, key)
-        count = await connection.fetchval(_TAKE, *wanted, key, root, timeout=PATIENCE)
-        if not count:
+        [taken] = await connection.fetch(_TAKE, *wanted, key, root, price, timeout=PATIENCE)
+        if not taken["items"]:
             raise NothingToRetry(await connection.fetchval(_LATEST, root, [batch.id, key]))
-        await connection.execute(_COUNTED, key, count)
-        await connection.execute(_RESERVE, key, count)
+        await connection.execute(_COUNTED, key, taken["items"])
+        await connection.execute(_RESERVE, key, taken["cost"])
         await feeds.begin(connection, key, batch.webhook, batch.options)
         await shards.create(connection, key, batch.account_id, again.shard_size)
         return Batch.of((await connection.fetch(BY_ID, batch.account_id, key))[0])

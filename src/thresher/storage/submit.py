@@ -4,7 +4,7 @@ Each function is one transaction. Nothing of an open batch is in a shard or in t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -16,8 +16,8 @@ from thresher.storage.batches import BY_ID, Batch, Face
 from thresher.storage.database import Connection
 
 _INSERT = """
-INSERT INTO batch (public_id, account_id, face, options, metadata, webhook, source, price, compare_with, deadline_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10 * interval '1 second')
+INSERT INTO batch (public_id, account_id, face, options, headers, metadata, webhook, source, price, compare_with, deadline_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + $11 * interval '1 second')
 RETURNING id
 """
 
@@ -28,10 +28,10 @@ VALUES ($1, $2, $3, 0, CASE WHEN $3 = 'running' THEN now() END)
 
 _RESERVE = "INSERT INTO ledger (account_id, batch_id, kind, amount) VALUES ($1, $2, 'reserve', 0)"
 
-# The account's reservation grows with the batch; $3 is the price of an item.
+# The account's reservation grows with the batch; $3 is the price of all $2 items.
 _GROW = """
 WITH grown AS (UPDATE batch_progress SET total = total + $2 WHERE batch_id = $1)
-UPDATE ledger SET amount = amount + $2 * $3::bigint WHERE batch_id = $1 AND kind = 'reserve'
+UPDATE ledger SET amount = amount + $3::bigint WHERE batch_id = $1 AND kind = 'reserve'
 """
 
 _TERMS = "SELECT account_id, price FROM batch WHERE id = $1"
@@ -55,24 +55,30 @@ SELECT ord, custom_id, ref FROM (
 WHERE least <> most ORDER BY custom_id COLLATE "C", ord
 """
 
-_COLUMNS = ["batch_id", "ord", "ref", "bucket", "custom_id", "metadata"]
+_COLUMNS = ["batch_id", "ord", "ref", "bucket", "custom_id", "metadata", "options", "headers", "price"]
 
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """An item to be: what it refers to, as sent; its politeness bucket; the caller's own id and metadata."""
+    """An item to be: what it refers to, as sent; its politeness bucket; the caller's own id and metadata; what it chooses for
+    itself, None for nothing: options and headers as they are stored, and what it then costs, in credits.
+    """
 
     ref: str
     bucket: int
     custom_id: str
     metadata: dict[str, str] | None = None
+    options: dict[str, Any] | None = None
+    headers: dict[str, str] | None = field(default=None, repr=False)
+    price: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
     """A batch to be. `lifetime` is in seconds, from now to its forced end; of an `open` one it counts again from its start.
 
-    `price`: the credits that a completed item costs. `compare_with`: the key of the batch that it is compared with.
+    `price`: the credits that a completed item costs, unless it has its own. `compare_with`: the key of the batch that it is
+    compared with. `headers` go out with every request.
     """
 
     account: int
@@ -87,6 +93,7 @@ class NewBatch:
     source: str = source.DEFAULT
     price: int = credit.PAGE
     compare_with: int | None = None
+    headers: dict[str, str] | None = field(default=None, repr=False)
 
 
 class NotOpen(Exception):
@@ -126,9 +133,10 @@ async def create(connection: Connection, new: NewBatch) -> Batch:
 
     Raises Problem(credits_exhausted), before anything is written.
     """
+    needed = cost(new.items, new.price)
     async with connection.transaction():
         if await ledger.hold(connection, new.account):
-            await ledger.afford(connection, new.account, new.price * len(new.items))
+            await ledger.afford(connection, new.account, needed)
         state = BatchState.OPEN if new.open else BatchState.RUNNING
         key: int = await connection.fetchval(
             _INSERT,
@@ -136,6 +144,7 @@ async def create(connection: Connection, new: NewBatch) -> Batch:
             new.account,
             new.face,
             new.options,
+            new.headers,
             new.metadata,
             new.webhook,
             new.source,
@@ -145,7 +154,7 @@ async def create(connection: Connection, new: NewBatch) -> Batch:
         )
         await connection.execute(_INSERT_PROGRESS, key, new.account, state)
         await connection.execute(_RESERVE, new.account, key)
-        await _add(connection, key, new.items, 0, new.price)
+        await _add(connection, key, new.items, 0, needed)
         await feeds.begin(connection, key, new.webhook, new.options)
         if not new.open:
             await shards.create(connection, key, new.account, new.shard_size)
@@ -173,9 +182,10 @@ async def append(
             raise OffsetConflict(total)
         if total + len(items) > limit:
             raise TooManyItems(total)
+        needed = cost(items, terms["price"])
         if limited:
-            await ledger.afford(connection, terms["account_id"], terms["price"] * len(items))
-        await _add(connection, key, items, total, terms["price"])
+            await ledger.afford(connection, terms["account_id"], needed)
+        await _add(connection, key, items, total, needed)
         return total + len(items)
 
 
@@ -197,15 +207,23 @@ async def start(connection: Connection, key: int, shard_size: int, lifetime: flo
         return True
 
 
-async def _add(connection: Connection, key: int, items: Sequence[NewItem], position: int, price: int) -> None:
+def cost(items: Sequence[NewItem], price: int) -> int:
+    """The credits that items cost if all are completed; `price` is that of those without their own."""
+    return sum(price if item.price is None else item.price for item in items)
+
+
+async def _add(connection: Connection, key: int, items: Sequence[NewItem], position: int, needed: int) -> None:
     """Write items from a position on, count them, and reserve what they may cost. The caller holds the progress lock."""
     await connection.copy_records_to_table(
         "item",
         schema_name="thresher",
         columns=_COLUMNS,
-        records=[(key, n, i.ref, i.bucket, i.custom_id, i.metadata) for n, i in enumerate(items, position)],
+        records=[
+            (key, n, i.ref, i.bucket, i.custom_id, i.metadata, i.options, i.headers, i.price)
+            for n, i in enumerate(items, position)
+        ],
     )
-    await connection.execute(_GROW, key, len(items), price)
+    await connection.execute(_GROW, key, len(items), needed)
 
 
 async def _check_ids(connection: Connection, key: int) -> None:

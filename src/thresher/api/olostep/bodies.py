@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
-from thresher.api.olostep import items, link_options
+from thresher.api.olostep import headers, items, link_options
 from thresher.api.olostep.schemas import Schema
 from thresher.domain import metadata, parsers, source
 from thresher.domain.failure import FailureCode
@@ -50,27 +50,25 @@ def _or_empty(schema: dict[str, Any]) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [schema, {"type": "null"}, _EMPTY]})
 
 
-class NewItem(Schema):
-    url: Annotated[str, WithJsonSchema(_URL)] = Field(
-        description="An http or https URL, without a user name and password.",
-        examples=["https://example.com/product/123"],
-    )
-    custom_id: Annotated[
-        str | int | None,
-        WithJsonSchema(
-            {
-                "type": ["string", "integer", "null"],
-                "pattern": _NO_NUL,
-                "minimum": items.MIN_ID,
-                "maximum": items.MAX_ID,
-            }
-        ),
-    ] = Field(
-        None,
-        description="Your own id of the item; one is made if absent. The same one for two different URLs is refused.",
-        examples=["product-123"],
-    )
-    metadata: NewMetadata = None
+def _any_case(name: str) -> str:
+    """A pattern of a header's name, in a dialect that has no flags."""
+    return "".join(f"[{char.upper()}{char}]" if char.isalpha() else char for char in name)
+
+
+_OURS = "|".join(f"{_any_case(name)}$" for name in sorted(headers.OURS))
+_OURS_BEGIN = "|".join(map(_any_case, headers.OURS_BEGIN))
+Headers = Annotated[
+    dict[str, str] | None,
+    WithJsonSchema(
+        {
+            "type": ["object", "null"],
+            "maxProperties": headers.MAX_HEADERS,
+            "propertyNames": {"format": "field-name", "pattern": f"^(?!{_OURS}|{_OURS_BEGIN}){headers.NAME}$"},
+            "additionalProperties": {"type": "string", "pattern": r"^[^\u0000-\u0008\u000a-\u001f\u007f]*$"},
+        }
+    ),
+    Field(examples=[{"Accept-Language": "de", "Authorization": "Bearer ..."}]),
+]
 
 
 _PARSER_IDS = [name for parser in parsers.every() for name in (parser.id, *parser.aliases)]
@@ -100,6 +98,41 @@ class LinksOnPage(Schema):
     )
     include_links: _Globs | None = Field(None, description="Glob patterns; absent: all links.", examples=[["/blog/**"]])
     exclude_links: _Globs | None = Field(None, description="Glob patterns; they win over `include_links`.")
+
+
+class NewItem(Schema):
+    url: Annotated[str, WithJsonSchema(_URL)] = Field(
+        description="An http or https URL, without a user name and password.",
+        examples=["https://example.com/product/123"],
+    )
+    custom_id: Annotated[
+        str | int | None,
+        WithJsonSchema(
+            {
+                "type": ["string", "integer", "null"],
+                "pattern": _NO_NUL,
+                "minimum": items.MIN_ID,
+                "maximum": items.MAX_ID,
+            }
+        ),
+    ] = Field(
+        None,
+        description="Your own id of the item; one is made if absent. The same one for two different URLs is refused.",
+        examples=["product-123"],
+    )
+    metadata: NewMetadata = None
+    method: Literal["GET"] | None = Field(None, description="There is no other.")
+    headers: Annotated[
+        Headers, Field(description="Sent to this item's origin alone, instead of the batch's; {} for none of those.")
+    ] = None
+    timeout: float | None = Field(
+        None,
+        description="Seconds that an attempt may take on the network.",
+        json_schema_extra={"exclusiveMinimum": 0},
+    )
+    parser: Parser | _ParserId = Field(None, description="Instead of the batch's; null or none for no parser.")
+    links_on_page: LinksOnPage | None = Field(None, description="Instead of the batch's.")
+    content: Literal["page", "main"] | None = Field(None, description="Absent: as the batch.")
 
 
 # A batch has items, unless it is open: then they may come later.
@@ -153,6 +186,13 @@ class CreateBatch(Schema):
     )
     robots: Literal["obey", "report", "ignore"] | None = Field(None, description="Absent: obey.")
     on_blocked: Literal["fail", "keep"] | None = Field(None, description="Absent: fail.")
+    content: Literal["page", "main"] | None = Field(
+        None, description="What markdown and text are of: the whole page, or its main content. Absent: page."
+    )
+    headers: Annotated[
+        Headers,
+        Field(description="Sent to each item's origin with its requests. Never told again, and erased with the batch."),
+    ] = None
 
 
 class ChangeBatch(BaseModel):

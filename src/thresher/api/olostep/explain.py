@@ -14,6 +14,8 @@ from thresher.api.openapi import PROBLEMS, problems
 from thresher.api.reply import json_reply
 from thresher.api.state import state_of
 from thresher.domain import ids
+from thresher.domain.choices import Choices
+from thresher.domain.links import LinkOptions
 from thresher.domain.remedy import Case, remedy
 from thresher.domain.states import ItemState
 from thresher.domain.way import MOVED, way
@@ -45,6 +47,7 @@ async def explain_item(request: Request, caller: Reader, retrieve_id: str) -> Re
     view |= _ending(batch, item, attempts, now_at.href, now_at.host)
     view["attempts"] = sum(record.get("code") != MOVED for record in attempts)
     view["finished_at"] = moment(ended) if (ended := where.finished_at or _taken_along(batch, item)) else None
+    view["effective_options"] = _effective(batch, item, state.settings.attempt_timeout)
     view["timeline"] = timeline(batch, item, attempts, where.finished_at)
     return json_reply(view)
 
@@ -60,6 +63,20 @@ def _identity(batch: Batch, item: Item, retrieve_id: str, *, in_hand: bool) -> d
         "url": item.ref,
         "status": unsettled if item.state is ItemState.PENDING else item.state.name.lower(),
         "waiting_for": None,
+    }
+
+
+def _effective(batch: Batch, item: Item, timeout: float) -> dict[str, Any]:
+    """What holds for the item, chosen or not. Headers are nobody's to see."""
+    choices, links = Choices.of(batch.options).over(item.own, None), LinkOptions.of(item.options)
+    return {
+        "robots": choices.robots,
+        "on_blocked": choices.on_blocked,
+        "country": choices.country,
+        "parser": choices.parser or views.NO_PARSER,
+        "content": choices.content,
+        "timeout": choices.timeout or timeout,
+        "links_on_page": links.to_json() if links else None,
     }
 
 

@@ -21,7 +21,6 @@ from thresher.api.openapi import NDJSON, PROBLEMS, answer_of, integer, one_of, p
 from thresher.api.state import State, state_of
 from thresher.api.streaming import Stream, begun, resting
 from thresher.domain import ids
-from thresher.domain.links import LinkOptions
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import BatchState
 from thresher.storage import items
@@ -76,7 +75,7 @@ async def export_batch(
 
 
 async def _chunks(state: State, batch: Batch, query: queries.ExportQuery, encoder: Encoder) -> AsyncGenerator[bytes]:
-    parts = Parts(query.formats, state.settings.max_decoded_bytes, LinkOptions.of(batch.options))
+    parts = Parts(query.formats, state.settings.max_decoded_bytes)
     names: dict[int, str] = {}
     lines = Lines(parts, partial(ids.retrieve_id, state.secret), names if query.merged else None)
     pages = _merged_pages(state, batch, query, names) if query.merged else _pages(state, batch, query)

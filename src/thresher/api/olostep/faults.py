@@ -30,6 +30,11 @@ class Faults:
         if len(self._errors) >= MOST:
             raise EnoughFaults
 
+    def add_all(self, at: tuple[str | int, ...], others: "Faults") -> None:
+        """Note the faults of a part of the request that was looked at by itself, and is `at` that place of it."""
+        for error in others._errors:
+            self.add((*at, *error["loc"][1:]), error["msg"], error["type"])
+
     def add_problem(self, loc: tuple[str | int, ...], problem: Problem) -> None:
         """Note what a rule of the domain refused."""
         self.add(loc, str(problem.errors[0]["msg"]) if problem.errors else problem.detail, "metadata")

@@ -15,6 +15,7 @@ from thresher.domain.embedded import nat64_prefix
 from thresher.domain.forecast import HostLoad, Known, Refusal, Site, foresee
 from thresher.domain.routes import Routes
 from thresher.settings import Settings
+from thresher.storage import submit
 from thresher.storage.ledger import Statement
 from thresher.storage.outlook import Measured, Queue, Wait, read_rules
 
@@ -47,7 +48,7 @@ def tell(asked: Asked, met: Met, settings: Settings) -> dict[str, Any]:
     lanes = {host.host: _lane(host, met, settings) for host in told.hosts.values()}
     pace = met.measured.pace if met.measured else None
     takes = duration(list(lanes.values()), met.queue.items, pace, settings.connections_per_host)
-    most = len(wanted.items) * credit.price(wanted.options)
+    most = submit.cost(wanted.items, credit.price(wanted.options))
     spending = view.credits_view(most, met.statement, settings.usd_per_credit)
     return {
         "object": "batch_forecast",

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from thresher.api.olostep.choices import OWN, Own, OwnReader
 from thresher.api.olostep.faults import Faults, path
 from thresher.api.olostep.refusals import Refusals
 from thresher.api.olostep.urls import read_url, too_long
@@ -16,6 +17,7 @@ from thresher.settings import Settings
 from thresher.storage.submit import NewItem
 
 MAX_LINE = 2**20  # bytes
+_NOTHING = Own()
 MIN_ID, MAX_ID = -(2**63), 2**64 - 1  # larger ones are read inexactly, so that two could become one
 
 
@@ -74,6 +76,7 @@ class _Reader:
 
     def __init__(self, settings: Settings, faults: Faults, place: str) -> None:
         self._place = place
+        self._own = OwnReader(settings, faults)
         self._max_url = settings.max_url_bytes
         self._max_id = settings.max_custom_id_bytes
         self._faults = faults
@@ -104,6 +107,7 @@ class _Reader:
         wait = entry.get("wait_before_scraping")
         if wait is not None and (fault := wait_fault(wait)):
             self._faults.add((self._place, index, "wait_before_scraping"), fault)
+        own = _NOTHING if OWN.isdisjoint(entry) else self._own.read(entry, (self._place, index))
         ref: Any = entry.get("url")
         parsed = self._url(index, ref)
         custom_id = self._custom_id(index, entry.get("custom_id"))
@@ -119,7 +123,9 @@ class _Reader:
                 "duplicate",
             )
             return None
-        return NewItem(ref, url.bucket(parsed.host), custom_id, pairs) if self._faults.count == before else None
+        if self._faults.count > before:
+            return None
+        return NewItem(ref, url.bucket(parsed.host), custom_id, pairs, own.options, own.headers, own.price)
 
     def _made_up(self, href: str) -> str:
         """A custom_id much as the SDK makes them, but of the URL: so that batches can be compared. Another for each time that it

@@ -6,9 +6,10 @@ from typing import Any
 import orjson
 
 from thresher.api.olostep.parts import Parts
-from thresher.api.olostep.views import RetrieveId, country_view, error_view, reuse_view, told, verdict_of
+from thresher.api.olostep.views import RetrieveId, content_view, country_view, error_view, reuse_view, told, verdict_of
 from thresher.convert.frame import FrameError
 from thresher.domain.failure import FailureCode, failure_view
+from thresher.domain.links import LinkOptions
 from thresher.domain.states import ItemState
 from thresher.storage.items import Item
 
@@ -29,7 +30,7 @@ class Lines:
         error = error_view(item)
         if item.state is ItemState.COMPLETED:
             try:
-                header, contents = self._parts.read(data)
+                header, contents = self._parts.read(data, LinkOptions.of(item.options))
             except FrameError:
                 error = failure_view(FailureCode.CONTENT_UNAVAILABLE)
         line = {
@@ -47,7 +48,7 @@ class Lines:
         }
         if verdict := verdict_of(item):
             line["verdict"] = verdict
-        line |= country_view(item) | reuse_view(told(item.attempts[-1:], self._retrieve_id))
+        line |= country_view(item) | content_view(item) | reuse_view(told(item.attempts[-1:], self._retrieve_id))
         if self._names is not None:
             line["batch_id"] = self._names[item.batch]
         if item.metadata:

@@ -67,12 +67,14 @@ async def batch_items(
     query = queries.read_items_query(request.query_params, state.settings)
     async with state.snapshot() as connection:
         batch = await find_batch(connection, caller, batch_id)
-        parts = _parts(state, batch, query)
+        parts = _Wanted(state, query)
         family = await find_family(connection, batch) if query.merged else None
-        page = await _page(connection, batch, family, query, keys=parts is not None)
+        page = await _page(connection, batch, family, query, keys=bool(query.formats or LinkOptions.of(batch.options)))
     view = _View(state, query.status if query.status in _UNSETTLED else None, family)
     shown: Sequence[Any] = (
-        await _with_parts(state, batch, page.items, parts, view) if parts else [view.of(item) for item in page.items]
+        await _with_parts(state, batch, page.items, parts, view)
+        if any(map(parts.of, page.items))
+        else [view.of(item) for item in page.items]
     )
     following = page.cursor
     if len(shown) < len(page.items):
@@ -96,13 +98,23 @@ class _View:
         return view | {"batch_id": self._family.members[item.batch].public_id} if self._family else view
 
 
-def _parts(state: State, batch: Batch, query: queries.ItemsQuery) -> Parts | None:
-    """What of their results the items carry, None for nothing."""
-    links = LinkOptions.of(batch.options)
-    wanted = query.formats | {"links"} if links else query.formats
-    if not wanted or query.status not in (None, "completed"):
-        return None
-    return Parts(wanted, state.settings.max_decoded_bytes, links, state.settings.max_inline_bytes)
+class _Wanted:
+    """What of their results the items of a page carry: what the query asks for, and their links where these were chosen."""
+
+    def __init__(self, state: State, query: queries.ItemsQuery) -> None:
+        self._formats, self._limits = query.formats, state.settings
+        self._plain, self._linked = self._parts(query.formats), self._parts(query.formats | {"links"})
+
+    def of(self, item: Item) -> Parts | None:
+        """None for nothing."""
+        if item.state is not ItemState.COMPLETED:
+            return None
+        if LinkOptions.of(item.options):
+            return self._linked
+        return self._plain if self._formats else None
+
+    def _parts(self, formats: frozenset[str]) -> Parts:
+        return Parts(formats, self._limits.max_decoded_bytes, self._limits.max_inline_bytes)
 
 
 async def _page(
@@ -122,7 +134,7 @@ async def _page(
 
 
 async def _with_parts(
-    state: State, batch: Batch, found: list[Item], parts: Parts, view: _View
+    state: State, batch: Batch, found: list[Item], parts: _Wanted, view: _View
 ) -> list[orjson.Fragment]:
     """The first items of a page with their parts: as many as an answer holds, and at least one."""
     writer = _Writer(state, parts, view)
@@ -141,7 +153,7 @@ async def _only(page: list[Item]) -> AsyncGenerator[list[Item]]:
 class _Writer:
     """Items as JSON, up to `max_inline_bytes` of it. CPU work, for a thread."""
 
-    def __init__(self, state: State, parts: Parts, view: _View) -> None:
+    def __init__(self, state: State, parts: _Wanted, view: _View) -> None:
         self.written: list[orjson.Fragment] = []
         self._parts = parts
         self._view = view
@@ -158,12 +170,12 @@ class _Writer:
         return True
 
     def _item(self, item: Item, data: memoryview | None) -> bytes:
-        view = self._view.of(item)
-        if item.state is not ItemState.COMPLETED:
+        view, parts = self._view.of(item), self._parts.of(item)
+        if parts is None:
             return orjson.dumps(view)
-        nothing: dict[str, Any] = {_KEYS[name]: None for name in self._parts.formats if name != "links"}
+        nothing: dict[str, Any] = {_KEYS[name]: None for name in parts.formats if name != "links"}
         try:
-            found = self._parts.read(data)[1]
+            found = parts.read(data, LinkOptions.of(item.options))[1]
         except FrameError:
             return orjson.dumps(view | nothing | {"error": failure_view(FailureCode.CONTENT_UNAVAILABLE)})
         text = orjson.dumps(view | {_KEYS[name]: value for name, value in found.items()})

@@ -17,23 +17,23 @@ _STORED = ("markdown", "text", "links")  # as JSON
 
 
 class Parts:
-    """What to take of each frame of a batch: some formats, its links as the batch wants them. `html_limit` is in bytes of
-    decoded body; `limit` in bytes of JSON, beyond which a frame need not be read, for its reader has no use for so much.
+    """What to take of each frame: some formats. `html_limit` is in bytes of decoded body; `limit` in bytes of JSON, beyond which
+    a frame need not be read, for its reader has no use for so much.
     """
 
-    def __init__(
-        self, formats: Collection[str], html_limit: int, links: LinkOptions | None, limit: int | None = None
-    ) -> None:
+    def __init__(self, formats: Collection[str], html_limit: int, limit: int | None = None) -> None:
         self.formats = tuple(name for name in EXPORTED if name in formats)
         self._stored = tuple(name for name in _STORED if name in formats)
         self._texts = [name for name in self._stored if name != "links"]  # of links, fewer may be chosen
         self._limit = limit
         # UTF-16 has up to two bytes for one of JSON.
         self._html_limit = html_limit if limit is None else min(html_limit, 2 * limit + 2)
-        self._links = links
 
-    def read(self, data: memoryview | None) -> tuple[Mapping[str, Any], dict[str, Any]]:
-        """The header of a frame, and its parts by the names of their formats, null for what there is not.
+    def read(
+        self, data: memoryview | None, links: LinkOptions | None = None
+    ) -> tuple[Mapping[str, Any], dict[str, Any]]:
+        """The header of a frame, and its parts by the names of their formats, null for what there is not; of its links those
+        that are wanted, all for None.
 
         `size_exceeded` is among them if one is beyond its limit. Raises FrameError, also if there is no frame.
         """
@@ -46,8 +46,8 @@ class Parts:
         if self._stored:
             document = frame.document_json()
             found |= {name: orjson.Fragment(document[name]) for name in self._stored}
-            if self._links and "links" in found:
-                found["links"] = chosen(orjson.loads(document["links"]), frame.header["url"], self._links)
+            if links and "links" in found:
+                found["links"] = chosen(orjson.loads(document["links"]), frame.header["url"], links)
         try:
             if "html" in found:
                 found["html"] = frame.html(self._html_limit)

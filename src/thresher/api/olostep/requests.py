@@ -3,22 +3,23 @@
 Checked by hand, because 10,000 items must take a fraction of a second. Pure: no I/O, so it may run in a thread.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from thresher.api.olostep.bodies import LATEST
+from thresher.api.olostep.choices import read_choice, read_parser
 from thresher.api.olostep.faults import Faults, kind_of
+from thresher.api.olostep.headers import read_headers
 from thresher.api.olostep.items import items_name, read_items, wait_fault
 from thresher.api.olostep.link_options import read_links_on_page
 from thresher.api.olostep.refusals import Refusals
 from thresher.api.olostep.urls import read_url
-from thresher.domain import country, metadata, parsers, source
+from thresher.domain import country, metadata, source
 from thresher.domain import webhook as webhooks
 from thresher.domain.address import AllowList
-from thresher.domain.choices import OnBlocked, RobotsMode
+from thresher.domain.choices import Content, OnBlocked, RobotsMode
 from thresher.domain.failure import FailureCode
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.url import InvalidUrl
@@ -36,8 +37,6 @@ MAX_NESTED_PER_ITEM = 100
 
 _FAILURE_CODES = frozenset(FailureCode)
 
-NO_PARSER = "No parser with this name and/or version found"  # the text by which SDKs know this refusal
-
 
 @dataclass(frozen=True, slots=True)
 class CreateBatch:
@@ -51,6 +50,7 @@ class CreateBatch:
     open: bool
     source: str
     compare_with: str | None = None
+    headers: dict[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +78,11 @@ def read_create(body: bytes, settings: Settings, refusals: Refusals | None = Non
         if subjects := _subjects(request, webhook, faults):
             options["webhook_events"] = subjects
         maker = _source(request, faults)
+        headers = read_headers(request, faults) or None
         earlier = _compare_with(request, faults)
         if _only_changes(request, webhook, earlier, faults):
             options["webhook_only_changes"] = True
-    return CreateBatch(items, options, pairs, webhook, lifetime, is_open, maker, earlier)
+    return CreateBatch(items, options, pairs, webhook, lifetime, is_open, maker, earlier, headers)
 
 
 def read_append(body: bytes, settings: Settings) -> list[NewItem]:
@@ -224,25 +225,14 @@ def _options(request: dict[str, Any], settings: Settings, faults: Faults) -> dic
         options["links_on_page"] = links.to_json()
     if code := _country(request, settings, faults):
         options["country"] = code
-    for name, kind in (("robots", RobotsMode), ("on_blocked", OnBlocked)):
-        if chosen := _choice(request, name, kind, faults):
+    for name, kind in (("robots", RobotsMode), ("on_blocked", OnBlocked), ("content", Content)):
+        if chosen := read_choice(request, name, kind, faults):
             options[name] = chosen
     if (age := _max_age(request, faults)) is not None:
         options["max_age"] = age
-    if parser := _parser(request, faults):
+    if parser := read_parser(request, faults):
         options["parser"] = parser
     return options
-
-
-def _choice(request: dict[str, Any], name: str, kind: type[StrEnum], faults: Faults) -> str | None:
-    value = request.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, str) or value not in set(kind):
-        shown = f"{value[:20]!r}" if isinstance(value, str) else kind_of(value)
-        faults.add((name,), f"must be one of {', '.join(kind)}, not {shown}")
-        return None
-    return value
 
 
 def _max_age(request: dict[str, Any], faults: Faults) -> float | None:
@@ -268,23 +258,6 @@ def _country(request: dict[str, Any], settings: Settings, faults: Faults) -> str
         there = f"only for {', '.join(sorted(served))}" if served else "for no country"
         faults.add((name,), f"{code} needs a proxy pool (THRESHER_COUNTRY_STRICT); THRESHER_PROXIES has one {there}")
     return code
-
-
-def _parser(request: dict[str, Any], faults: Faults) -> str | None:
-    """The id as it was given, which may be an alias: the batch shows it as its client knows it."""
-    value = request.get("parser")
-    loc: tuple[str, ...] = ("parser",)
-    if isinstance(value, dict):
-        value, loc = value.get("id"), ("parser", "id")
-    if value is None or value in ("", "none"):
-        return None
-    if not isinstance(value, str):
-        faults.add(loc, f"must be a string, not {kind_of(value)}")
-    elif parsers.find(value) is None:
-        faults.add(loc, f"{NO_PARSER}: GET /v1/parsers lists those that there are")
-    else:
-        return value
-    return None
 
 
 def read_webhook(request: dict[str, Any], settings: Settings, faults: Faults, *, required: bool = False) -> str | None:

@@ -43,7 +43,7 @@ async def retrieve(
     result = await results.find(state, caller, public_id)
     if not result.has_frame:
         return json_bytes(content.render_failed(result.item, public_id))
-    limits, links = state.settings, LinkOptions.of(result.batch.options)
+    limits, links = state.settings, LinkOptions.of(result.item.options)
     wanted = Wanted(*asked, limits.max_decoded_bytes, limits.max_inline_bytes, links)
     url_of = _urls(request, state, public_id)
     async with results.opened(state, result) as frame:

@@ -158,4 +158,5 @@ def _new_batch(caller: Account, wanted: CreateBatch, earlier: int | None, state:
         source=wanted.source,
         price=credit.price(wanted.options),
         compare_with=earlier,
+        headers=wanted.headers,
     )

@@ -27,6 +27,11 @@ _COUNTRY_APPLIED = Field(
     description="Whether there were such proxies. If not, the page was asked for the usual way, but in the languages of the country.",
 )
 
+_CONTENT = Field(
+    None,
+    description="Of a result under `content: main`: what markdown and text are of; `page` where there is no main content.",
+)
+
 _OF_BATCH = Field(None, description="With `lineage=merged`: the batch that this result is of.")
 
 
@@ -102,6 +107,7 @@ class Batch(Schema):
     )
     on_blocked: Maybe[Literal["fail", "keep"]] = Field(None, description="As chosen at the creation; absent: fail.")
     max_age: Maybe[float] = Field(None, description="As chosen at the creation; absent: no stored page is used again.")
+    content: Maybe[Literal["page", "main"]] = Field(None, description="As chosen at the creation; absent: page.")
     webhook: Maybe[str] = None
     webhook_events: Maybe[list[Subject]] = Field(None, description="As chosen at the creation.")
     webhook_only_changes: Maybe[Literal[True]] = Field(None, description="As chosen at the creation.")
@@ -138,6 +144,32 @@ class Verdict(Schema):
     evidence: list[str]
 
 
+class ChosenLinks(Schema):
+    absolute_links: bool
+    include_links: Maybe[list[str]] = None
+    exclude_links: Maybe[list[str]] = None
+    query_to_order_links_by: Maybe[str] = None
+
+
+class Options(Schema):
+    """What an item chooses for itself; its headers are not told."""
+
+    parser: Maybe[str] = None
+    content: Maybe[Literal["page", "main"]] = None
+    timeout: Maybe[float] = Field(None, description="Seconds that an attempt may take.")
+    links_on_page: Maybe[ChosenLinks] = None
+
+
+class EffectiveOptions(Schema):
+    robots: Literal["obey", "report", "ignore"]
+    on_blocked: Literal["fail", "keep"]
+    country: str | None
+    parser: str
+    content: Literal["page", "main"]
+    timeout: float
+    links_on_page: ChosenLinks | None
+
+
 class Item(Schema):
     custom_id: str
     url: str
@@ -146,6 +178,7 @@ class Item(Schema):
     retrieve_id: Maybe[str] = Field(None, description="The same, for /v1/retrieve; absent while the item is unsettled.")
     batch_id: Maybe[str] = _OF_BATCH
     metadata: Maybe[Metadata] = None
+    options: Maybe[Options] = None
     http_status: Maybe[int] = None
     error: Maybe[ItemError] = None
     verdict: Maybe[Verdict] = Field(None, description="Of an answer that is not the page, failed or kept.")
@@ -154,6 +187,7 @@ class Item(Schema):
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
     fetched_at: Maybe[str] = _FETCHED_AT
     reused: Maybe[str] = _REUSED
+    content: Maybe[Literal["page", "main"]] = _CONTENT
     html_content: str | None = Field(None, description="Contents are there if `formats` asks for them.")
     markdown_content: str | None = None
     text_content: str | None = None
@@ -228,6 +262,7 @@ class Content(Schema):
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
     fetched_at: Maybe[str] = _FETCHED_AT
     reused: Maybe[str] = _REUSED
+    content: Maybe[Literal["page", "main"]] = _CONTENT
 
 
 class Waiting(Schema):
@@ -261,6 +296,7 @@ class Explanation(Schema):
     remedy: str | None = Field(description="What can be done about it, in a sentence for this item.")
     verdict: Verdict | None
     attempts: int = Field(description="How often it was tried, redirects to other hosts not counted.")
+    effective_options: EffectiveOptions = Field(description="What holds for the item; its headers are not told.")
     finished_at: str | None
     timeline: list[Step] = Field(description="The oldest first.")
 
@@ -289,6 +325,7 @@ class ExportLine(Schema):
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
     fetched_at: Maybe[str] = _FETCHED_AT
     reused: Maybe[str] = _REUSED
+    content: Maybe[Literal["page", "main"]] = _CONTENT
     batch_id: Maybe[str] = _OF_BATCH
 
 

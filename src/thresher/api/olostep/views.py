@@ -4,7 +4,7 @@ Every key that an official client requires is there, and none that makes one fai
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from thresher.domain import credit
@@ -55,7 +55,7 @@ def batch_view(batch: Batch, usd_per_credit: float) -> dict[str, Any]:
         view["retry_of"] = batch.retry_of
     if country := batch.options.get("country"):
         view["country"] = view["batch_country"] = country
-    for name in ("robots", "on_blocked", "webhook_events", "max_age"):
+    for name in ("robots", "on_blocked", "content", "webhook_events", "max_age"):
         if (choice := batch.options.get(name)) is not None:
             view[name] = choice
     if batch.compare_with:
@@ -167,6 +167,8 @@ def item_view(item: Item, unsettled: str | None, retrieve_id: RetrieveId) -> dic
         view["status"] = unsettled
     if item.metadata:
         view["metadata"] = item.metadata
+    if item.own:
+        view["options"] = options_view(item.own)
     if item.http is not None:
         view["http_status"] = item.http
     if error := error_view(item):
@@ -174,8 +176,19 @@ def item_view(item: Item, unsettled: str | None, retrieve_id: RetrieveId) -> dic
     if verdict := verdict_of(item):
         view["verdict"] = verdict
     if unsettled is None:
-        view |= country_view(item) | reuse_view(told(item.attempts[-1:], retrieve_id))
+        view |= country_view(item) | content_view(item) | reuse_view(told(item.attempts[-1:], retrieve_id))
     return view
+
+
+def options_view(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Choices as they are stored, in the words of a request. Headers are none of them: nobody is told what they are."""
+    return {**options, "parser": options["parser"] or NO_PARSER} if "parser" in options else {**options}
+
+
+def content_view(item: Item) -> dict[str, Any]:
+    """What a result's markdown and text are of, `main` or `page`, where the main content was asked for; else nothing."""
+    found = item.attempts[-1].get("content") if item.attempts and item.state is ItemState.COMPLETED else None
+    return {"content": found} if found else {}
 
 
 def country_view(item: Item) -> dict[str, Any]:
@@ -183,11 +196,12 @@ def country_view(item: Item) -> dict[str, Any]:
 
     A result is of the last attempt. What failed may have ended between two: without another, or broken off.
     """
-    if item.country is None:
+    country = item.options.get("country")
+    if country is None:
         return {}
     told = item.attempts[-1:] if item.state is ItemState.COMPLETED else item.attempts
     through = next((attempt["country"] for attempt in reversed(told) if "country" in attempt), None)
-    return {"country": through or item.country, "country_applied": through is not None}
+    return {"country": through or country, "country_applied": through is not None}
 
 
 def verdict_of(item: Item) -> dict[str, Any] | None:

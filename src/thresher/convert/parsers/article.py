@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 from thresher.convert import metadata
+from thresher.convert.html import UNSEEN
 from thresher.convert.links import settle
 from thresher.convert.maincontent import main_content
 from thresher.convert.parsers.page import Page, nothing, tidy
@@ -36,6 +37,7 @@ def parse(page: Page) -> dict[str, Any]:
         "image": page.web(known.get("opengraph", {}).get("image")),
     }
     settle(tree, page.resolver, page.url)
+    tree.remove(UNSEEN)
     content = main_content(tree)
     shown = content.to_text().strip() if content is not None else ""
     if content is None or not shown:

@@ -47,6 +47,8 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] ",
+    # Without details: of a row that a constraint refuses that is the row, and there may be secrets in it.
+    "log_error_verbosity": "terse",
 }
 
 
