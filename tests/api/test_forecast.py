@@ -149,6 +149,8 @@ async def test_what_is_wrong_with_the_body_is_a_400_and_a_body_may_have_the_item
         for body in (b"{", b"{}", b'{"items": 1}', b'{"items": []}', b'{"urls": ["http://a.example"], "robots": 1}'):
             problem = await api.client.post("/v1/batches?dry_run=true", content=body)
             assert (problem.status_code, problem.json()["code"]) == (400, "validation_error"), body
+        unknown = {"urls": ["http://a.example/"], "compare_with": "batch_aaaaaaaaaaaa"}
+        assert (await api.client.post("/v1/batches?dry_run=true", json=unknown)).status_code == 400
         assert (await api.client.post("/v1/batches?dry_run=yes", json={})).json()[
             "detail"
         ] == "dry_run must be true or false"

@@ -8,6 +8,7 @@ from math import ceil
 from starlette.responses import Response
 
 from thresher.api.olostep.foretold import Asked, Met, tell
+from thresher.api.olostep.lookup import find_earlier
 from thresher.api.olostep.refusals import Refusals
 from thresher.api.olostep.requests import read_create
 from thresher.api.reply import json_reply
@@ -23,7 +24,7 @@ MEASURE = 100  # items of a batch that is a measure of the pace; for one that is
 
 
 async def forecast(state: State, caller: Account, body: bytes) -> Response:
-    """The answer to a create that is not to be made. Raises Problem(validation_error) for what is not about single items."""
+    """The answer to a create that is not to be made. Raises the problems of one, but for those of single items and of credits."""
     async with state.large_forecasts if len(body) > IN_A_THREAD else nullcontext():
         asked = await state.parse(read_forecast, body)
         met = await _look(state, caller, asked)
@@ -46,6 +47,7 @@ async def _look(state: State, caller: Account, asked: Asked) -> Met:
     pages = {site.origin: len(site.pages) for site in asked.sites} if asked.robots is not RobotsMode.IGNORE else {}
     shards = sum(ceil(count / settings.shard_size) for count in Counter(item.bucket for item in items).values())
     async with state.snapshot() as connection:
+        await find_earlier(connection, caller, asked.wanted.compare_with)  # refuses it, as for a create
         return Met(
             await ledger.statement(connection, caller.id),
             await outlook.waits(connection, hosts),
