@@ -94,6 +94,17 @@ async def test_what_a_create_would_refuse_and_what_will_fail_is_told_place_by_pl
     (later,) = [host for host in told["hosts"]["largest"] if host["host"] == "later.example"]
     assert 50 < later["pause"] <= 60
 
+    # What is asked for in another way is another request, for the same URL.
+    items = [{"url": "https://c.example/"}, {"url": "https://c.example/"}]
+    items += [
+        {**items[0], "headers": {"Cookie": "a=b"}},
+        {**items[0], "parser": "@thresher/links", "headers": {"X": "Y: 1"}},
+    ]
+    asked = await forecast(api, items=[*items, {"url": "https://c.example/", "timeout": -1}])
+    assert (asked["counts"]["unique_urls"], asked["counts"]["duplicates"]) == (1, 3)
+    assert (asked["hosts"]["largest"][0]["items"], asked["hosts"]["largest"][0]["urls"]) == (4, 3)
+    assert [one["code"] for one in asked["refused"]] == ["invalid_timeout"]
+
     strange = [
         "x",
         "https://a.example/",

@@ -41,7 +41,8 @@ def test_sites_whose_rules_would_take_too_long_count_as_unknown(monkeypatch: pyt
     def read(text: str) -> Rules:
         return parse(b"User-agent: *\nCrawl-delay: 1\n" + text.encode(), "thresher")
 
-    sites = sites_of(enumerate(f"{origin}/{page}" for origin in reversed(texts) for page in ("x", "a", "./a")))
+    urls = (f"{origin}/{page}" for origin in reversed(texts) for page in ("x", "a", "./a"))
+    sites = sites_of((position, url, None) for position, url in enumerate(urls))
     told = foresee(sites, RobotsMode.OBEY, Known(texts, read, {}), lambda host, port: None)
     assert (told.disallowed, told.allowed, told.unknown, told.unique_urls) == (2, 4, 3, 6)
     assert {host.host: (host.robots_known, host.crawl_delay, host.urls) for host in told.hosts.values()} == {

@@ -3,7 +3,7 @@
 Only what is certain is told: what DNS, a server or an unknown robots.txt would say is nobody's guess.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from thresher.domain import url
@@ -28,12 +28,12 @@ class Failing:
 
 @dataclass(slots=True)
 class Site:
-    """One origin: of each of its pages (path, query and fragment) the positions of the items that want it."""
+    """One origin: for each request for a page of it (path, query and fragment; how it is asked for) the positions of its items."""
 
     origin: str
     host: str
     port: int
-    pages: dict[str, list[int]] = field(default_factory=dict)
+    pages: dict[tuple[str, Hashable], list[int]] = field(default_factory=dict)
 
     @property
     def items(self) -> int:
@@ -42,7 +42,7 @@ class Site:
 
 @dataclass(slots=True)
 class HostLoad:
-    """What a batch asks of a host: `urls` is how many of its pages will be fetched, each once.
+    """What a batch asks of a host: `urls` is how many requests for its pages there will be, each made once for all that ask alike.
 
     `crawl_delay` is in seconds, as its robots.txt states it; `robots_known`: that of every one of its origins is.
     """
@@ -78,16 +78,19 @@ class Known:
     hopeless: Mapping[str, str]
 
 
-def sites_of(items: Iterable[tuple[int, str]]) -> list[Site]:
-    """The sites of items, given by position and URL, which are valid. Equal URLs, as a browser reads them, are one page."""
+def sites_of(items: Iterable[tuple[int, str, Hashable]]) -> list[Site]:
+    """The sites of items, given by position, URL (a valid one), and what is equal in items that ask for a page alike.
+
+    Those whose URLs are equal as well, as a browser reads them, are one request.
+    """
     sites: dict[str, Site] = {}
-    for position, ref in items:
+    for position, ref, request in items:
         parsed = url.parse(ref)
         site = sites.get(parsed.origin)
         if site is None:
             site = sites[parsed.origin] = Site(parsed.origin, parsed.host, parsed.port)
         _, mark, fragment = parsed.href.partition("#")
-        site.pages.setdefault(parsed.path + mark + fragment, []).append(position)
+        site.pages.setdefault((parsed.path + mark + fragment, request), []).append(position)
     return list(sites.values())
 
 
@@ -96,7 +99,7 @@ def foresee(sites: Iterable[Site], mode: RobotsMode, known: Known, refusal: Refu
     told, left = Forecast(), MOST_COMPARISONS
     rules = known.rules if mode is not RobotsMode.IGNORE else {}
     for site in sorted(sites, key=lambda one: len(one.pages) * len(rules.get(one.origin, ""))):
-        told.unique_urls += len(site.pages)
+        told.unique_urls += len({page for page, _ in site.pages})
         host = told.hosts.setdefault(site.host, HostLoad(site.host))
         host.items += site.items
         if failure := _unreachable(site, known, refusal):
@@ -135,7 +138,7 @@ def _ask(told: Forecast, host: HostLoad, site: Site, rules: Rules, mode: RobotsM
     if not decide:
         _leave_unknown(told, host, site, mode)
         return
-    for page, positions in site.pages.items():
+    for (page, _), positions in site.pages.items():
         rule = rules.deciding(page.partition("#")[0])
         if rule is None or rule.allow:
             told.allowed += len(positions)

@@ -36,8 +36,10 @@ def read_forecast(body: bytes, settings: Settings) -> Asked:
     refusals = Refusals()
     wanted = read_create(body, settings, refusals)
     positions = [index for index in range(len(refusals.entries)) if index not in refusals.indexes]
-    sites = sites_of(zip(positions, (item.ref for item in wanted.items), strict=True))
-    return Asked(wanted, refusals, sites, Choices.of(wanted.options).robots)
+    choices = Choices.of(wanted.options, wanted.headers)
+    alike = ((item.ref, choices.over(item.options, item.headers).request) for item in wanted.items)
+    sites = sites_of((position, *one) for position, one in zip(positions, alike, strict=True))
+    return Asked(wanted, refusals, sites, choices.robots)
 
 
 async def _look(state: State, caller: Account, asked: Asked) -> Met:

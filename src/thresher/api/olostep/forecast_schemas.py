@@ -34,7 +34,9 @@ class ForecastRobots(Schema):
 class ForecastHost(Schema):
     host: str
     items: int
-    urls: int = Field(description="Pages to be fetched there, each once.")
+    urls: int = Field(
+        description="Requests for pages there: one for all items with the same URL that are asked for alike."
+    )
     robots_known: bool | None
     crawl_delay: float | None = Field(description="Seconds, as its robots.txt states it.")
     interval: float = Field(description="Seconds that will be kept between two requests.")
