@@ -41,6 +41,7 @@ CALLS: dict[str, Callable[[Names], Call]] = {
     "POST /v1/batches/{batch_id}/start": lambda _: {},
     "POST /v1/batches/{batch_id}/cancel": lambda _: {},
     "POST /v1/batches/{batch_id}/retry": lambda _: {},
+    "POST /v1/batches/{batch_id}/apply": lambda _: {},
     "PATCH /v1/batches/{batch_id}": lambda _: {"json": {"metadata": {"k": "v"}}},
     "DELETE /v1/batches/{batch_id}": lambda _: {},
 }
@@ -73,7 +74,7 @@ async def test_what_is_anothers_looks_like_what_is_not_there_on_every_route(
     assert set(routes(api.app)) == set(CALLS)
     secret = api.app.state.thresher.secret
     done, purged = [await api.create("https://a.example/", webhook="https://hooks.example/") for _ in range(2)]
-    await Worker(pool, Blobs(api.settings.packs_url)).work(lambda _: FailureCode.TIMEOUT)
+    await Worker(pool, Blobs(api.settings.packs_url)).work(lambda _: FailureCode.PARSER_FAILED)
     opened = (await api.client.post("/v1/batches", json={"open": True, "urls": ["https://a.example/"]})).json()
     owned = []
     for batch in (done, purged, opened):

@@ -47,6 +47,14 @@ class Worker:
         data, done = b"", []
         for item in some:
             failure = fate(item)
+            if failure in (FailureCode.PARSER_NO_MATCH, FailureCode.PARSER_FAILED):
+                frame = page_frame(item.ref, item.custom_id)
+                span = (len(data), len(frame))
+                done.append(
+                    Settled(item.ord, ItemState.FAILED, self.attempts, failure, "told by the test", 200, 0, span)
+                )
+                data += frame
+                continue
             if failure is not None:
                 done.append(Settled(item.ord, ItemState.FAILED, self.attempts, failure, "told by the test", 503))
                 continue

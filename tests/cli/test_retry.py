@@ -32,6 +32,13 @@ async def test_what_failed_is_retried_and_what_became_of_an_item_is_told(
     assert "2 items: 1 completed, 1 failed. Errors: 1 http_4xx. 2 lines are in merged.jsonl" in merged.err
     assert [json.loads(line) for line in (cli.folder / "merged.jsonl").read_text().splitlines()] == lines
     assert (await cli.run("results", batch, "--merged", "--stream")).code == 2
+    applied = await cli.run(
+        "apply", made["id"], "--parser", "@thresher/links", "--content", "main", "-o", "links.jsonl"
+    )
+    assert applied.code == 0, applied.err
+    assert f"1 stored pages of {made['id']}; of 1 no page is stored" in applied.err
+    [line] = [json.loads(line) for line in (cli.folder / "links.jsonl").read_text().splitlines()]
+    assert (line["reused"], len(json.loads(line["json"])["links"])) == (lines[0]["retrieve_id"], 2)
     nothing = await cli.run("retry", made["id"], "--code", "tls_error,dns_failed")
     assert nothing.code == 1
     assert "no item of the batch has failed with dns_failed, tls_error." in nothing.err

@@ -8,6 +8,8 @@ from tests.support.cluster import Cluster, submit, until_done
 from tests.support.invariants import check_done
 from tests.support.origin import Origin
 
+from thresher.storage import applying
+from thresher.storage.applying import Anew
 from thresher.storage.batches import Batch
 from thresher.storage.database import Pool
 
@@ -96,3 +98,48 @@ async def test_a_stored_page_is_taken_while_it_is_young_and_asked_after_when_it_
     stranger = await pool.fetchval("INSERT INTO account (name) VALUES ('stranger') RETURNING id")
     await until_done(pool, await submit(pool, [page], options={"max_age": 600}, account=stranger))
     assert len(origin.asked) == before + 2, "a stored page is its account's alone"
+
+
+async def test_a_parser_that_was_broken_is_applied_anew_to_what_is_stored_without_a_request(
+    cluster: Cluster, origin: Origin, pool: Pool, tmp_path: Path
+) -> None:
+    urls = [f"http://{host}.example/page/{n}" for n in range(20) for host in ("a", "b")]
+    urls += [*["http://a.example/page/0"] * 3, "http://a.example/status/404/x"]
+    origin.robots["a.example"] = "User-agent: *\nCrawl-delay: 0.01"
+    await cluster.start(1, **SOON)
+    first = await until_done(pool, await submit(pool, urls, options={"parser": "@thresher/product"}))
+    assert (first.completed, first.failed) == (0, 44)
+    asked = len(origin.asked)
+    origin.robots["a.example"] = "User-agent: *\nDisallow: /"
+    await pool.execute("UPDATE host SET paused_until = now() + interval '1 hour', next_at = now() + interval '1 hour'")
+    await pool.execute("DELETE FROM robots")
+
+    async def applied(batch: Batch, *lost: str, **options: Any) -> Batch:
+        async with pool.acquire() as connection, connection.transaction():
+            made = await applying.apply(connection, batch, Anew(options, ["parser"], 1, {}, None, 600, 5))
+            for statement in lost:
+                await connection.execute(f"UPDATE item SET {statement} AND batch_id = $1", made.id)
+            return made
+
+    second, third = await applied(first, parser="@thresher/links"), await applied(first)
+    # An item that is not there any more, and one that had no page.
+    gone = await applied(first, "body_ord = 1000 WHERE ord = 0", "body_ord = 43 WHERE ord = 1")
+    second, third, gone = [await until_done(pool, batch) for batch in (second, third, gone)]
+    for batch in (second, third, gone):
+        await check_done(pool, batch)
+    assert [(batch.total, batch.completed) for batch in (second, third, gone)] == [(43, 43), (43, 43), (43, 41)]
+    rows = await pool.fetch("SELECT failure, attempts FROM item WHERE batch_id = $1 ORDER BY ord LIMIT 3", gone.id)
+    assert [row["failure"] for row in rows] == ["page_gone", "page_gone", None]
+    assert rows[0]["attempts"][-1]["code"] == "page_gone"
+
+    for folder in (first.public_id, third.public_id):
+        for pack in (tmp_path / "blobs" / "packs" / folder).iterdir():
+            pack.unlink()
+    [chained, lost] = [await until_done(pool, await applied(batch, content="main")) for batch in (second, third)]
+    assert (chained.completed, lost.completed) == (43, 0)
+    assert len(origin.asked) == asked, "nobody was asked for anything"
+    was, now = await items(pool, first), await items(pool, chained)
+    assert [(item["ref"], item["custom_id"]) for item in now] == [(i["ref"], i["custom_id"]) for i in was[:43]]
+    last = [(item["attempts"][-1], was[n]["attempts"][-1]) for n, item in enumerate(now)]
+    assert all(new["fetched_at"] == old["at"] for new, old in last)
+    assert [new["reused"] for new, _ in last] == [{"batch": second.id, "item": n} for n in range(43)]

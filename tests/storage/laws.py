@@ -48,6 +48,10 @@ LAWS = {
     "a shard holds the pending items of its own while it runs": """
         SELECT s.* FROM shard s WHERE s.held <> CASE WHEN s.state <> 'running' THEN 0 ELSE
             (SELECT count(*) FROM item i WHERE i.batch_id = s.batch_id AND i.ord = ANY (s.ords) AND i.state = 0) END""",
+    "the items of an applied batch have each a page, and no others": """
+        SELECT i.* FROM item i JOIN batch b ON b.id = i.batch_id WHERE (b.applied_to IS NULL) <> (i.body_batch IS NULL)""",
+    "shards that ask no host are in the buckets of none": """
+        SELECT s.* FROM shard s JOIN batch b ON b.id = s.batch_id WHERE (s.bucket < 1024) <> (b.applied_to IS NULL)""",
     "one shard runs in a bucket": "SELECT bucket FROM shard WHERE state = 'running' GROUP BY bucket HAVING count(*) > 1",
     "every pending item of a running batch is in exactly one open shard": """
         SELECT i.batch_id, i.ord FROM item i JOIN batch_progress p ON p.batch_id = i.batch_id

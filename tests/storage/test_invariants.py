@@ -20,7 +20,8 @@ from tests.support.postgres import execute, fresh
 
 from thresher.domain.problem import Problem
 from thresher.domain.states import BATCH_MOVES, ITEM_MOVES, SHARD_MOVES, ItemState, Outcome
-from thresher.storage import batches, database, hosts, ledger, purge, shards, submit
+from thresher.storage import applying, batches, database, hosts, ledger, purge, shards, submit
+from thresher.storage.applying import Anew
 from thresher.storage.batches import Batch
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection
@@ -64,6 +65,14 @@ _EXPIRE = "UPDATE batch SET deadline_at = now() - interval '1 second' WHERE id =
 _EXPIRE_OPEN = """
 UPDATE batch SET deadline_at = now() - interval '1 second'
 FROM batch_progress p WHERE p.batch_id = batch.id AND p.state = 'open'
+"""
+# The items of a batch with a page, of their own or of the item that they were to be made of.
+_STORED = """
+SELECT count(*) FROM item i WHERE batch_id = $1 AND EXISTS (
+    SELECT FROM item o JOIN batch_progress p ON p.batch_id = o.batch_id AND p.purged_at IS NULL
+    WHERE o.pack_id IS NOT NULL AND ((o.batch_id, o.ord) = (i.batch_id, i.ord) OR (
+        (o.batch_id, o.ord) = (i.body_batch, i.body_ord)
+        AND NOT EXISTS (SELECT FROM batch_progress q WHERE q.batch_id = $1 AND q.purged_at IS NOT NULL))))
 """
 _LATE = "UPDATE shard SET dispatched_at = now() - interval '2 hours' WHERE id = $1"
 _SILENT = "UPDATE thresher_queue.pgqueuer SET heartbeat = now() - interval '2 hours' WHERE status = 'picked'"
@@ -128,6 +137,30 @@ class Lives(RuleBasedStateMachine):
     async def _can_pay(self, account: int, needed: int) -> bool:
         available = (await ledger.statement(self.connection, account)).available
         return available is None or needed <= available
+
+    @precondition(lambda self: self.batches)
+    @rule(which=PICK, size=st.integers(1, 4), price=st.sampled_from([None, 2]))
+    def apply(self, which: int, size: int, price: int | None) -> None:
+        self._do(self._apply(self.batches[which % len(self.batches)], size, price))
+
+    async def _apply(self, key: int, size: int, price: int | None) -> None:
+        """What is stored of a batch that is done is read anew, be it an applied one itself."""
+        batch = await batches.get_signed(self.connection, key)
+        if batch is None or batch.state != "done":
+            return
+        anew = Anew(batch.options, ["parser"] if price else [], price, {}, None, 3600.0, size)
+        stored = await self.connection.fetchval(_STORED, key)
+        cost = stored * (price or await self.connection.fetchval("SELECT price FROM batch WHERE id = $1", key))
+        if not stored:
+            with pytest.raises(applying.NothingStored):
+                await applying.apply(self.connection, batch, anew)
+        elif not await self._can_pay(batch.account_id, cost):
+            with pytest.raises(Problem, match="credits"):
+                await applying.apply(self.connection, batch, anew)
+        else:
+            made = await applying.apply(self.connection, batch, anew)
+            assert (made.total, made.applied_to) == (stored, batch.public_id)
+            self.batches.append(made.id)
 
     @rule(account=st.integers(0, 1), amount=st.sampled_from([12, 24, 0, -2]), lift=st.booleans())
     def give_credits(self, account: int, amount: int, lift: bool) -> None:
@@ -229,6 +262,7 @@ class Lives(RuleBasedStateMachine):
         self, job: Job, claim: Claim, left_how: tuple[int, int, bool, int | None, bool], spent: bool
     ) -> None:
         delay, cut, begun, bucket, pause = left_how
+        bucket = None if claim.applied else bucket  # who asks nobody is redirected by nobody
         left = await self._unsettled(claim)
         at = claim.dispatched_at if begun else None
         host = f"host{claim.bucket}.example" if pause else None

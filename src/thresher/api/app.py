@@ -18,7 +18,7 @@ import thresher
 from thresher.api import account, ops, parsers, problem_pages, problems
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
-from thresher.api.olostep import again, append, deliveries, diff, explain, hosted, info, listing, retrieve
+from thresher.api.olostep import again, append, apply, deliveries, diff, explain, hosted, info, listing, retrieve
 from thresher.api.olostep.export import router as export
 from thresher.api.olostep.routes import router as olostep
 from thresher.api.openapi import describe
@@ -77,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(append.router)
     app.include_router(again.router)
     app.include_router(diff.router)
+    app.include_router(apply.router)
     app.include_router(export)
     app.include_router(explain.router)
     app.include_router(retrieve.router)

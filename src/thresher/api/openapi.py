@@ -22,6 +22,7 @@ _BODIES: tuple[type[BaseModel], ...] = (
     bodies.CreateBatch,
     bodies.ChangeBatch,
     bodies.Retry,
+    bodies.Apply,
     bodies.Append,
     bodies.NewItem,
     bodies.TryWebhook,

@@ -14,6 +14,7 @@ class ProblemCode(StrEnum):
     VALIDATION_ERROR = "validation_error"
     INVALID_METADATA = "invalid_metadata"
     NOTHING_TO_RETRY = "nothing_to_retry"
+    NOTHING_STORED = "nothing_stored"
     INVALID_API_KEY = "invalid_api_key"
     CREDITS_EXHAUSTED = "credits_exhausted"
     ACCESS_DENIED = "access_denied"
@@ -72,6 +73,13 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "Bad Request",
         "Every item of the batch has a result, or none has failed with one of the codes, or retries are at them. No batch was made.",
         "Look at the batch's items and their codes; without `codes`, all items without a result are retried.",
+    ),
+    ProblemCode.NOTHING_STORED: ProblemKind(
+        400,
+        "bad_request",
+        "Bad Request",
+        "Of no item of the batch the page is stored, so there is nothing to be read in another way. No batch was made.",
+        "Look at the batch's items: pages are stored of those that were completed, and of those that a parser or a verdict failed.",
     ),
     ProblemCode.INVALID_API_KEY: ProblemKind(
         401,

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import ada_url
 
 BUCKETS = 1024  # politeness buckets; at most one running shard in each, so at most this many shards run at once
+STORE_BUCKETS = 64  # behind them, of shards that ask no host because their pages are stored
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

@@ -17,7 +17,8 @@ Face = Literal["olostep", "llamacloud"]
 COLUMNS = """
 SELECT b.id, b.public_id, b.account_id, b.face, b.options, b.metadata, b.webhook, b.created_at, b.deadline_at, b.generation,
        b.root, (SELECT public_id FROM batch o WHERE o.id = b.retry_of) AS retry_of,
-       (SELECT public_id FROM batch o WHERE o.id = b.compare_with) AS compare_with, b.changes, b.source, p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished, p.parsed, p.unmatched, p.unparsed,
+       (SELECT public_id FROM batch o WHERE o.id = b.compare_with) AS compare_with, b.changes,
+       (SELECT public_id FROM batch o WHERE o.id = b.applied_to) AS applied_to, b.source, p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished, p.parsed, p.unmatched, p.unparsed,
        p.numbered, p.billed, p.finished_at, p.purged_at, p.rate, p.started_at, p.moved_at,
        p.xmin::text || '.' || b.xmin::text AS version
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id
@@ -67,6 +68,7 @@ class Batch:
     retry_of: str | None  # of a retry: the public id of the batch whose items it takes up
     compare_with: str | None  # the public id of the batch that it is compared with when it is done
     changes: dict[str, int] | None  # how many items became what since that one, once it is counted
+    applied_to: str | None  # the public id of the batch from whose stored pages it is made
     source: str
     state: BatchState
     outcome: Outcome | None

@@ -6,22 +6,18 @@ from typing import Any
 
 from thresher.domain import ids
 from thresher.domain.failure import FailureCode
-from thresher.storage import feeds, items, ledger, shards
-from thresher.storage.batches import BY_ID, Batch
+from thresher.storage import items, ledger
+from thresher.storage.batches import Batch
+from thresher.storage.copies import PATIENCE, begin
 from thresher.storage.database import Connection
 
 # What $2 does not name is as in the original. It has as long as the original had once it was started, and $5 at most.
 _INSERT = """
-INSERT INTO batch (public_id, account_id, face, retry_of, root, generation, options, headers, metadata, webhook, source, price, deadline_at)
-SELECT $2, b.account_id, b.face, b.id, $3, b.generation + 1, b.options, b.headers, coalesce($4, b.metadata), b.webhook, b.source, b.price,
+INSERT INTO batch (public_id, account_id, face, retry_of, root, generation, applied_to, options, headers, metadata, webhook, source, price, deadline_at)
+SELECT $2, b.account_id, b.face, b.id, $3, b.generation + 1, b.applied_to, b.options, b.headers, coalesce($4, b.metadata), b.webhook, b.source, b.price,
        now() + least(b.deadline_at - coalesce(p.started_at, b.created_at), $5 * interval '1 second')
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id WHERE b.id = $1
 RETURNING id
-"""
-
-_INSERT_PROGRESS = """
-INSERT INTO batch_progress (batch_id, account_id, state, total, started_at)
-SELECT id, account_id, 'running', 0, now() FROM batch WHERE id = $1
 """
 
 # Retries of one line are made one after the other, so that each sees what those before it took.
@@ -47,8 +43,8 @@ _COST = f"SELECT coalesce(sum(coalesce(i.price, $4)), 0)::bigint {_WANTED}"
 # without their own.
 _TAKE = f"""
 WITH taken AS (
-    INSERT INTO item (batch_id, ord, ref, bucket, custom_id, metadata, options, headers, price, origin_batch, origin_ord)
-    SELECT $4, row_number() OVER (ORDER BY i.ord) - 1, i.ref, i.bucket, i.custom_id, i.metadata, i.options, i.headers, i.price,
+    INSERT INTO item (batch_id, ord, ref, bucket, custom_id, metadata, options, headers, price, body_batch, body_ord, origin_batch, origin_ord)
+    SELECT $4, row_number() OVER (ORDER BY i.ord) - 1, i.ref, i.bucket, i.custom_id, i.metadata, i.options, i.headers, i.price, i.body_batch, i.body_ord,
            $5, coalesce(i.origin_ord, i.ord)
     {_WANTED}
     RETURNING price
@@ -56,20 +52,10 @@ WITH taken AS (
 SELECT count(*) AS items, sum(coalesce(price, $6))::bigint AS cost FROM taken
 """
 
-_COUNTED = "UPDATE batch_progress SET total = $2 WHERE batch_id = $1"
-
-_RESERVE = """
-INSERT INTO ledger (account_id, batch_id, kind, amount)
-SELECT account_id, id, 'reserve', $2 FROM batch WHERE id = $1
-"""
-
 # The latest retry of the line $1 but for the batches $2: the one that is retried, and the one that is being made.
 _LATEST = "SELECT public_id FROM batch WHERE root = $1 AND id <> ALL ($2) ORDER BY id DESC LIMIT 1"
 
 _PRICE = "SELECT price FROM batch WHERE id = $1"
-
-
-PATIENCE = 600.0  # seconds for the copy of the items: a million of them take half a minute, and more on a busy machine
 
 
 class NothingToRetry(Exception):
@@ -110,12 +96,7 @@ async def retry(connection: Connection, batch: Batch, again: Again) -> Batch:
         if await ledger.hold(connection, batch.account_id):
             await ledger.afford(connection, batch.account_id, await connection.fetchval(_COST, *wanted, price))
         key: int = await connection.fetchval(_INSERT, batch.id, ids.batch_id(), root, again.metadata, again.lifetime)
-        await connection.execute(_INSERT_PROGRESS, key)
         [taken] = await connection.fetch(_TAKE, *wanted, key, root, price, timeout=PATIENCE)
         if not taken["items"]:
             raise NothingToRetry(await connection.fetchval(_LATEST, root, [batch.id, key]))
-        await connection.execute(_COUNTED, key, taken["items"])
-        await connection.execute(_RESERVE, key, taken["cost"])
-        await feeds.begin(connection, key, batch.webhook, batch.options)
-        await shards.create(connection, key, batch.account_id, again.shard_size)
-        return Batch.of((await connection.fetch(BY_ID, batch.account_id, key))[0])
+        return await begin(connection, key, taken["items"], taken["cost"], again.shard_size)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from thresher.api.auth import Writer
 from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import bodies, queries, schemas, views
-from thresher.api.olostep.lookup import find_batch
+from thresher.api.olostep.lookup import find_batch, find_done
 from thresher.api.olostep.requests import RetryBatch, read_retry
 from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, json_body, problems, some_of
 from thresher.api.reply import json_reply
@@ -17,11 +17,12 @@ from thresher.api.state import state_of
 from thresher.domain import metadata
 from thresher.domain.failure import FailureCode
 from thresher.domain.problem import Problem, ProblemCode
-from thresher.domain.states import BatchState
 from thresher.storage import retries
 from thresher.storage.batches import Batch
 from thresher.storage.database import Connection
 from thresher.storage.retries import Again
+
+_PURPOSE = "what failed can be retried"
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEMS)
 
@@ -47,20 +48,13 @@ async def retry_batch(
 
     async def read() -> RetryBatch:
         async with state.connection() as connection:
-            await _find_done(connection)  # else nothing of the body need be read
+            await find_done(connection, caller, batch_id, _PURPOSE)  # else nothing of the body need be read
         named = queries.read_codes(request.query_params)
         wanted = await state.parse(read_retry, await request.body())
         return replace(wanted, codes=wanted.codes | named)
 
-    async def _find_done(connection: Connection) -> Batch:
-        batch = await find_batch(connection, caller, batch_id)
-        if batch.state is not BatchState.DONE:
-            detail = f"This batch is {batch.state}; what failed can be retried when it is done."
-            raise Problem(ProblemCode.BATCH_NOT_DONE, detail)
-        return batch
-
     async def write(connection: Connection, wanted: RetryBatch) -> Response:
-        batch, limits = await _find_done(connection), state.settings
+        batch, limits = await find_done(connection, caller, batch_id, _PURPOSE), state.settings
         pairs = metadata.merged(batch.metadata, wanted.metadata, "metadata")
         again = Again(wanted.codes or None, pairs, limits.batch_timeout, limits.shard_size)
         try:

@@ -210,6 +210,17 @@ class Retry(Schema):
     metadata: NewMetadata = Field(None, description="Merged into that of the batch, for the new one.")
 
 
+class Apply(Schema):
+    """What is absent is as in the batch."""
+
+    parser: Parser | _ParserId = Field(None, description="What reads every page into JSON; null or none: no parser.")
+    content: Literal["page", "main"] | None = Field(None, description="What becomes markdown and text.")
+    links_on_page: LinksOnPage | None = None
+    on_blocked: Literal["fail", "keep"] | None = None
+    metadata: NewMetadata = Field(None, description="Merged into that of the batch, for the new one.")
+    webhook: Annotated[str | None, _or_empty(_URL)] = Field(None, description="In the place of the batch's.")
+
+
 class Append(Schema):
     items: list[NewItem]
 

@@ -40,7 +40,7 @@ async def explain_item(request: Request, caller: Reader, retrieve_id: str) -> Re
         where = await whereabouts.of_item(connection, batch.id, item.ord)
         attempts = item.attempts or views.told(where.attempts, partial(ids.retrieve_id, state.secret))
         now_at = way(item.ref, attempts).url
-        rest = await whereabouts.rest_of_host(connection, now_at.host) if item.state is ItemState.PENDING else None
+        rest = await whereabouts.rest_of_host(connection, now_at.host) if _asks(batch, item) else None
     view = _identity(batch, item, retrieve_id, in_hand=where.shard is not None and where.shard.state == "running")
     if item.state is ItemState.PENDING:
         view["waiting_for"] = waiting_for(batch, where, now_at.host, rest)
@@ -50,6 +50,11 @@ async def explain_item(request: Request, caller: Reader, retrieve_id: str) -> Re
     view["effective_options"] = _effective(batch, item, state.settings.attempt_timeout)
     view["timeline"] = timeline(batch, item, attempts, where.finished_at)
     return json_reply(view)
+
+
+def _asks(batch: Batch, item: Item) -> bool:
+    """Whether a host has yet to be asked for the page."""
+    return item.state is ItemState.PENDING and batch.applied_to is None
 
 
 def _identity(batch: Batch, item: Item, retrieve_id: str, *, in_hand: bool) -> dict[str, Any]:

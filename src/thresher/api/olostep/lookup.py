@@ -47,6 +47,14 @@ async def find_earlier(connection: Connection, caller: Account, public_id: str |
     return batch.id
 
 
+async def find_done(connection: Connection, caller: Account, public_id: str, purpose: str) -> Batch:
+    """A batch that is done. Raises Problem as `find_batch`, and batch_not_done, with what can be done then."""
+    batch = await find_batch(connection, caller, public_id)
+    if batch.state is not BatchState.DONE:
+        raise Problem(ProblemCode.BATCH_NOT_DONE, f"This batch is {batch.state}; {purpose} when it is done.")
+    return batch
+
+
 async def find_family(connection: Connection, batch: Batch) -> Family:
     """The line of retries that a batch is of. Raises Problem: batch_not_done; batch_purged for the first batch of it."""
     family = await lineage.family(connection, batch)

@@ -54,6 +54,15 @@ class CreateBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplyBatch:
+    """A valid apply request: what is chosen anew, None for a parser that is switched off; and what else changes."""
+
+    choices: dict[str, Any]
+    metadata: Any
+    webhook: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RetryBatch:
     """A valid retry request: items of these codes, of none for all without a result; and what changes in the metadata."""
 
@@ -131,13 +140,37 @@ def read_retry(body: bytes, settings: Settings) -> RetryBatch:
     request = read_object(body)
     with Faults() as faults:
         codes = _codes(request.get("codes"), faults)
-        changes = request.get("metadata")
-        changes = {} if changes is None or changes == "" else changes
-        try:
-            metadata.merged({}, changes, "metadata")
-        except Problem as problem:
-            faults.add_problem(("metadata",), problem)
+        changes = _changes(request, faults)
     return RetryBatch(codes, changes)
+
+
+def read_apply(body: bytes, settings: Settings) -> ApplyBatch:
+    """Parse and check how pages are to be read anew; the body may be empty. Raises Problem(validation_error)."""
+    _not_too_many_values(body, settings)
+    request = read_object(body) if body.strip() else {}
+    with Faults() as faults:
+        choices: dict[str, Any] = {}
+        if "parser" in request:
+            choices["parser"] = read_parser(request, faults)
+        for name, kind in (("content", Content), ("on_blocked", OnBlocked)):
+            if chosen := read_choice(request, name, kind, faults):
+                choices[name] = chosen
+        if (links := read_links_on_page(request, faults)) is not None:
+            choices["links_on_page"] = links.to_json()
+        changes = _changes(request, faults)
+        webhook = read_webhook(request, settings, faults)
+    return ApplyBatch(choices, changes, webhook)
+
+
+def _changes(request: dict[str, Any], faults: Faults) -> Any:
+    """What is to be merged into the metadata of a batch, for one that is made of it."""
+    changes = request.get("metadata")
+    changes = {} if changes is None or changes == "" else changes
+    try:
+        metadata.merged({}, changes, "metadata")
+    except Problem as problem:
+        faults.add_problem(("metadata",), problem)
+    return changes
 
 
 def _codes(value: Any, faults: Faults) -> frozenset[FailureCode]:

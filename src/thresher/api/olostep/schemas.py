@@ -116,7 +116,14 @@ class Batch(Schema):
         None, description="With `compare_with`: how many custom_ids became what. null until they are counted."
     )
     retry_of: Maybe[str] = Field(None, description="Of a retry: the batch whose items it takes up.")
+    applied_to: Maybe[str] = Field(None, description="Of a batch made of stored pages: the batch whose pages they are.")
     finished_at: Maybe[int] = None
+
+
+class Applied(Batch):
+    without_page: int = Field(
+        description="Items of the other batch of which no page is stored; they are not in this one."
+    )
 
 
 class Batches(Schema):

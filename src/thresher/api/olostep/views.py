@@ -53,6 +53,8 @@ def batch_view(batch: Batch, usd_per_credit: float) -> dict[str, Any]:
         view["parser_stats"] = parsing
     if batch.retry_of:
         view["retry_of"] = batch.retry_of
+    if batch.applied_to:
+        view["applied_to"] = batch.applied_to
     if country := batch.options.get("country"):
         view["country"] = view["batch_country"] = country
     for name in ("robots", "on_blocked", "content", "webhook_events", "max_age"):

@@ -14,7 +14,7 @@ from thresher.cli.client.words import DEFAULT_FORMATS, MORE_FORMATS, STATUSES
 from thresher.cli.errors import ExitCode, expected_errors, fail, load_settings
 from thresher.cli.options import DataDirectory, Json
 from thresher.domain.change import Change
-from thresher.domain.choices import OnBlocked, RobotsMode
+from thresher.domain.choices import Content, OnBlocked, RobotsMode
 from thresher.domain.failure import FailureCode
 
 if TYPE_CHECKING:
@@ -238,6 +238,41 @@ def diff(
     some = _words(statuses, [*Change], "--status") or compare.NEWS
     wanted = compare.Comparison(batch_id, earlier, some, text, merged, output)
     run(lambda settings: compare.diff(settings, wanted, exit_code=exit_code, as_json=as_json), data_dir)
+
+
+@commands.command(epilog="Example: thresher apply batch_abc --parser @thresher/article -o articles.jsonl")
+def apply(
+    batch_id: BatchId,
+    parser: Annotated[
+        str | None, typer.Option(metavar="ID", help="Read every page into JSON: `thresher parsers`. none: into none.")
+    ] = None,
+    content: Annotated[
+        Content | None, typer.Option(help="What becomes markdown and text: the page, or its main content.")
+    ] = None,
+    on_blocked: Annotated[
+        OnBlocked | None, typer.Option(help="What becomes of what is stored and is a block page or a login form.")
+    ] = None,
+    output: Out = None,
+    formats: Formats = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the new batch, print its id, and end.")] = False,
+    stream: Stream = False,
+    data_dir: DataDirectory = None,
+    as_json: Json = False,
+) -> None:
+    """Read the stored pages of a batch in another way, as a new batch, and write its results. Nothing is fetched.
+
+    What is not given is as it was in the batch.
+    """
+    from thresher.cli.client import jobs
+
+    check_id(batch_id)
+    given = {"parser": parser, "content": content, "on_blocked": on_blocked}
+    choices = {name: value for name, value in given.items() if value is not None}
+    formats = [*(formats or ()), *(["json"] if parser not in (None, "none") else [])]
+    more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
+    wanted = jobs.Wanted(output, more, wait=not no_wait, stream=stream)
+    course = jobs.Course(jobs.result_options(output, more, data_dir))
+    run(lambda settings: jobs.apply(settings, batch_id, choices, wanted, course, as_json=as_json), data_dir)
 
 
 @commands.command(epilog="Example: thresher explain ret_abc")

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 from thresher.cli.client import forecast as forecasts
 from thresher.cli.client import show
@@ -22,6 +23,7 @@ __all__ = [
     "Course",
     "Input",
     "Wanted",
+    "apply",
     "batch",
     "cancel",
     "explain",
@@ -92,6 +94,21 @@ async def retry(
                 view = await remote.call("POST", path, data=body, key=secrets.token_hex(16))
                 course.batch_id, course.started = view["id"], True
                 shown.tell(f"{view['id']}: {view['total_urls']:,} items of {batch_id} again")
+                return await _results_or_id(remote, wanted, course, output, shown, as_json=as_json)
+
+
+async def apply(
+    settings: Settings, batch_id: str, choices: dict[str, Any], wanted: Wanted, course: Course, *, as_json: bool
+) -> ExitCode:
+    """Read the stored pages of a batch in another way; wait for the new batch and write its results, or print its id."""
+    with display(as_json=as_json) as shown, opened(wanted.path if wanted.wait else None) as output:
+        async with connected(settings, shown) as remote:
+            with course.explained(shown):
+                path = f"/v1/batches/{batch_id}/apply"
+                view = await remote.call("POST", path, data=choices, key=secrets.token_hex(16))
+                course.batch_id, course.started = view["id"], True
+                without = f"; of {view['without_page']:,} no page is stored" if view["without_page"] else ""
+                shown.tell(f"{view['id']}: {view['total_urls']:,} stored pages of {batch_id}{without}")
                 return await _results_or_id(remote, wanted, course, output, shown, as_json=as_json)
 
 
