@@ -72,6 +72,7 @@ async def test_a_package_adds_a_parser_under_every_limit_and_confinement() -> No
                 ("half", "parser_failed", "TypeError: str is not valid UTF-8: surrogates not allowed"),
                 ("raise", "parser_failed", "LookupError: half ? a character"),
                 ("exit", "parser_failed", "RuntimeError: the parser wanted to end the process"),
+                ("interrupt", "parser_failed", "RuntimeError: the parser wanted to end the process"),
                 ("nothing", "parser_no_match", "The parser found nothing."),
             ):
                 made = await read(converter, "@acme/whims", path)
@@ -101,6 +102,8 @@ async def test_what_is_wrong_with_a_package_is_said_by_name_and_the_rest_is_ther
         "of the type type",
         "ModuleNotFoundError: No module named 'acme_weeds.gone'",
         "AttributeError: module 'acme_weeds' has no attribute 'ABSENT'",
+        "Dict key must be str",
+        "str is not valid UTF-8",
         "@acme/nowhere of acme-weeds 0.1: ModuleNotFoundError",
     )
     assert len(faults) == len(expected)

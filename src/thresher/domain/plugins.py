@@ -5,11 +5,12 @@ imported by the converter child (convert/parsers/plugged.py), here only what des
 """
 
 import functools
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from thresher.plugin import Plugin
 
@@ -22,7 +23,7 @@ MOST_CREDITS = 10_000
 _ID = re.compile(r"@[a-z0-9][a-z0-9._-]{0,49}/[a-z0-9][a-z0-9._-]{0,99}")
 _OURS = ("@thresher/", "@olostep/")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-_LONGEST = 500  # characters of a fault; a schema, 64 KiB
+_LONGEST = 500  # characters of a fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +97,4 @@ def _complaints(plugin: Any, others: Mapping[str, Installed]) -> Iterator[str]:
         yield f"its credits {plugin.credits!r} are no integer from 0 to {MOST_CREDITS:,}"
     if not isinstance(plugin.schema, dict) or plugin.schema.get("type") != "object":
         yield "its schema is not that of an object"
-    json.dumps(plugin.schema)  # what is no JSON says so itself
+    orjson.dumps([plugin.title, plugin.schema])  # what cannot be listed says so itself

@@ -42,7 +42,9 @@ def run(name: str, html: str, url: str) -> dict[str, Any]:
     except NoMatch as reason:
         said = str(reason).encode("utf-8", "replace").decode().replace("\0", "")
         raise ItemFailed(FailureCode.PARSER_NO_MATCH, said[:500] or "The parser found nothing.") from None
-    except SystemExit as error:
+    except Exception:
+        raise
+    except BaseException as error:  # an exit, an interrupt
         raise RuntimeError("the parser wanted to end the process") from error
     if not isinstance(made, dict):
         raise TypeError(f"the parser made no dict, but {type(made).__name__}")

@@ -21,6 +21,10 @@ def match_nothing() -> None:
     raise NoMatch
 
 
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
 def spin() -> None:
     while True:
         pass
@@ -50,6 +54,7 @@ WHIMS: dict[str, Callable[[], Any]] = {
     "raise": fail,
     "nothing": match_nothing,
     "exit": lambda: sys.exit(4),
+    "interrupt": interrupt,
     "spin": spin,
     "reach": reach,
 }
