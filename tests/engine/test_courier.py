@@ -24,7 +24,7 @@ from thresher.domain.states import ItemState
 from thresher.engine import courier
 from thresher.net.post import Poster
 from thresher.settings import Settings
-from thresher.storage import outbox, settling, shards, signing, submit
+from thresher.storage import changes, outbox, settling, shards, signing, submit
 from thresher.storage.batches import Batch
 from thresher.storage.database import Connection, Pool
 from thresher.storage.outbox import Event
@@ -289,6 +289,17 @@ async def test_a_webhook_that_wants_changes_is_told_of_what_is_not_as_it_was_and
     pool: Pool, connection: Connection, receiver: Receiver, account: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("thresher.storage.feeds.MOST", 3)
+    monkeypatch.setattr(courier, "COUNTS", 1)
+    conclude, counting, most = changes.conclude, 0, 0
+
+    async def watched(*arguments: Any) -> None:
+        nonlocal counting, most
+        counting += 1
+        most = max(most, counting)
+        await conclude(*arguments)
+        counting -= 1
+
+    monkeypatch.setattr(changes, "conclude", watched)
     a, b = b"P" + b"a" * 16, b"P" + b"b" * 16
     before = await compared(connection, account, None, [a, a, a, a, None, None, a])
     some = await compared(
@@ -305,6 +316,7 @@ async def test_a_webhook_that_wants_changes_is_told_of_what_is_not_as_it_was_and
             while (await kit.reread(connection, nobody)).changes is None:
                 await asyncio.sleep(0.01)
     assert (event.attempts, receiver.of("/none")) == ([], [])
+    assert most == 1, "connections are left for the leases"
     told = {one.event["object"]: one.event["data"] for one in receiver.of("/some")}
     items = [
         (item["custom_id"], item["change"])

@@ -31,6 +31,7 @@ log = logging.getLogger("thresher.courier")
 ROOM = POSTS
 HANDFUL = 4  # events in one claim, and posts to one receiver beyond which no more of it are claimed
 PAUSE = 0.5  # seconds between two looks when there is nothing to do
+COUNTS = 2  # counts of changes at a time: each has a connection for seconds, and the leases of the shards are renewed by the same
 SPARE = 30.0  # seconds beyond the timeout until an attempt of which nothing is heard is made again
 
 
@@ -40,6 +41,7 @@ class Courier:
     def __init__(self, settings: Settings, pool: database.Pool, poster: Poster) -> None:
         self._settings, self._pool, self._poster = settings, pool, poster
         self._lease = timedelta(seconds=settings.webhook_timeout + SPARE)
+        self._counting = asyncio.Semaphore(COUNTS)
         self._leaving = False
         self._stir = asyncio.Event()  # an end of a post may be the beginning of the next
         self._under_way: dict[asyncio.Task[None], Outgoing] = {}
@@ -129,7 +131,7 @@ class Courier:
 
     async def _count(self, event: Outgoing) -> None:
         """Have the event say what has changed; then it is due anew, or goes nowhere."""
-        async with self._pool.acquire() as connection:
+        async with self._counting, self._pool.acquire() as connection:
             await changes.conclude(connection, event)
 
     async def _post(self, event: Outgoing, target: str, body: bytes, headers: dict[str, str]) -> Posted:
