@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from tests.api.conftest import Api
 from tests.api.worker import Worker
@@ -96,6 +97,24 @@ async def test_what_became_of_each_custom_id_is_told_once_counted_and_paged_with
     content = await api.get("/v1/retrieve", retrieve_id=entries["changed"]["now"]["retrieve_id"])
     assert "new" in content["markdown_content"]
     assert content["custom_id"] == "changed"
+
+
+async def test_a_custom_id_that_is_everywhere_is_not_read_again_for_each_of_its_items(api: Api, pool: Pool) -> None:
+    items = 200
+    batch = await ended(api, pool, {"a": "1"}, twice=["a"] * (items - 1))
+    found = await told(api, batch, batch, limit=1)
+    assert (len(found["data"]), found["counts"]["same"]) == (1, 1)
+    plan = await pool.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {changes.FIRSTS}", 1, 0, items)
+    read = sum(
+        node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+        for node in nodes(orjson.loads(plan)[0]["Plan"])
+    )
+    assert read < 10 * items
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of a query's plan."""
+    return [plan, *(node for below in plan.get("Plans", ()) for node in nodes(below))]
 
 
 async def told_of(api: Api, now: dict[str, Any], before: dict[str, Any], **query: Any) -> dict[str, Any]:
@@ -259,6 +278,7 @@ def test_a_unified_diff_is_what_patch_would_need_and_never_takes_long() -> None:
                 for _ in range(rnd.randint(0, 3)):
                     new[rnd.randint(0, len(new)) :][:1] = ["x"]
             assert patched(old, textdiff.unified("\n".join(old), "\n".join(new))) == new
+    assert textdiff.unified("a\u2028b\n", "a\nb").endswith("\n@@ -1 +1,2 @@\n-a\u2028b\n+a\n+b\n")
     many = [str(n) for n in range(20_000)]
     changed = [*many[:10000], "here", *many[10001:]]
     assert textdiff.unified("\n".join(many), "\n".join(changed)).count("\n") == 3 + 8

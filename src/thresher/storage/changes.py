@@ -44,13 +44,14 @@ def best(of: str, batches: str) -> str:
     """
 
 
-# The items of the batch $1 at the positions from $2 and before $3, each custom_id once: where it is first. As a value and not
-# as an anti-join, which might read all of the batch at once.
-_FIRSTS = """
+# The items of the batch $1 at the positions from $2 and before $3, each custom_id once: where it is first, so none is before it.
+# As a value and not as an anti-join, which might read all of the batch at once; and not as a minimum, which would read all
+# of a custom_id that is everywhere again for each.
+FIRSTS = """
 SELECT f.ord AS place, f.custom_id FROM item f
-WHERE f.batch_id = $1 AND f.ord >= $2 AND f.ord < $3 AND f.ord = (
-    SELECT min(d.ord) FROM item d WHERE hashtextextended(d.custom_id, d.batch_id) = hashtextextended(f.custom_id, f.batch_id)
-    AND d.state <> 0 AND d.custom_id = f.custom_id AND d.batch_id + 0 = f.batch_id)
+WHERE f.batch_id = $1 AND f.ord >= $2 AND f.ord < $3 AND (
+    SELECT d.ord FROM item d WHERE hashtextextended(d.custom_id, d.batch_id) = hashtextextended(f.custom_id, f.batch_id)
+    AND d.state <> 0 AND d.custom_id = f.custom_id AND d.batch_id + 0 = f.batch_id AND d.ord < f.ord LIMIT 1) IS NULL
 """
 
 _ENTRY = f"""
@@ -61,7 +62,7 @@ now.batch_id AS now_batch, now.ord AS now_ord, before.batch_id AS before_batch, 
 # What became of these of the batches $4, compared with the batches $5; some changes $6 of it, or all when null.
 _STRETCH = f"""
 SELECT * FROM (
-    SELECT {_ENTRY} FROM ({_FIRSTS}) AS first
+    SELECT {_ENTRY} FROM ({FIRSTS}) AS first
     LEFT JOIN LATERAL {best("first", "$4")} AS now ON true
     LEFT JOIN LATERAL {best("first", "$5")} AS before ON true
 ) AS entry
@@ -70,7 +71,7 @@ WHERE $6::text[] IS NULL OR change = ANY ($6) ORDER BY place LIMIT $7
 
 # The same from the other side: $1 is of the earlier batches $5, and of interest is what is not in the later ones $4.
 _GONE = f"""
-SELECT {_ENTRY} FROM ({_FIRSTS}) AS first
+SELECT {_ENTRY} FROM ({FIRSTS}) AS first
 LEFT JOIN LATERAL {best("first", "$4")} AS now ON true
 LEFT JOIN LATERAL {best("first", "$5")} AS before ON true
 WHERE now.has IS NULL ORDER BY place LIMIT $6
@@ -98,11 +99,11 @@ SELECT {CHANGE} AS change, count(*) AS count
 FROM ({_side("$1")}) AS now FULL JOIN ({_side("$2")}) AS before USING (hash, custom_id) GROUP BY 1
 """
 
-# Whether the two batches of an event are still there; in one snapshot with what is counted of them.
+# Whether the two batches of an event that nobody has counted yet are still there; in one snapshot with what is counted of them.
 _KEYS = """
 SELECT b.id AS later, b.compare_with AS earlier, b.options,
        EXISTS (SELECT FROM batch_progress p WHERE p.batch_id IN (b.id, b.compare_with) AND p.purged_at IS NOT NULL) AS purged
-FROM event e JOIN batch b ON b.id = e.batch_id WHERE e.id = $1
+FROM event e JOIN batch b ON b.id = e.batch_id WHERE e.id = $1 AND NOT e.body ? 'changes'
 """
 
 # Whoever has counted first has counted; the event is due from then on, but for those that nobody is told of.

@@ -19,7 +19,7 @@ def unified(before: str, now: str) -> str:
     """The diff of two texts, each with a line feed after its last line; "" if they are the same. Raises TooLarge."""
     if max(len(before), len(now)) > MOST_CHARS:
         raise TooLarge
-    one, other = before.splitlines(), now.splitlines()
+    one, other = _split(before), _split(now)
     head = _alike(one, other)
     tail = _alike(one[:head:-1], other[:head:-1])
     head, tail = max(head - CONTEXT, 0), max(tail - CONTEXT, 0)  # the lines around what differs are shown
@@ -30,6 +30,11 @@ def unified(before: str, now: str) -> str:
     if len(text) > MOST_OUT:
         raise TooLarge
     return f"--- before\n+++ now\n{text}\n" if text else ""
+
+
+def _split(text: str) -> list[str]:
+    """Its lines, which only a line feed ends: what else ends one elsewhere is a difference like any other."""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _alike(one: list[str], other: list[str]) -> int:
