@@ -1,5 +1,6 @@
 """What an item chooses for itself: read, refused, stored, told again, and used when results are read. Headers are never told."""
 
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -159,3 +160,17 @@ async def test_the_links_of_an_item_are_those_that_it_chose_wherever_they_are_re
         assert [one["links_on_page"] for one in found] == [["/a/1"], every, third or every]
         exported = (await api.client.get(f"{path}/export?lineage=merged")).text.splitlines()
         assert [orjson.loads(line)["links"] for line in exported] == [["/a/1"], every, third or every]
+
+
+async def test_the_example_of_the_documentation_is_taken_as_it_stands(api: Api) -> None:
+    text = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text("utf-8")
+    section = text.partition("### What an item chooses for itself")[2]
+    body = section.partition("-d '")[2].partition("'")[0]
+    made = await api.client.post("/v1/batches", content=body)
+    assert made.status_code == 200, made.text
+    items = (await api.get(f"/v1/batches/{made.json()['id']}/items", status="pending"))["items"]
+    assert [item.get("options") for item in items] == [
+        None,
+        {"parser": "@thresher/product"},
+        {"parser": "none", "content": "page", "timeout": 10.0},
+    ]

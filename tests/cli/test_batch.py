@@ -2,11 +2,13 @@
 
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.acceptance.served import Served
 from tests.cli.kit import COMMAND, FIELDS, Cli, rows_of, shell
+from tests.support.origin import Origin
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -91,6 +93,48 @@ async def test_a_parser_adds_its_json_to_each_line_and_the_list_of_parsers_says_
     (row,) = ended.rows
     assert [link["text"] for link in json.loads(row["json"])["links"]] == ["Home", "Next"]
     assert "The parser matched 1 of 1 pages." in ended.err
+
+
+async def test_headers_come_from_flags_and_files_and_items_in_lines_choose_for_themselves(
+    cli: Cli, origin: Origin, tmp_path: Path
+) -> None:
+    (tmp_path / "headers.txt").write_text("X-File:  from: a file \n\nX-Empty:\n")
+    given = {
+        "url": "http://own.example/page/1",
+        "headers": {"X-Own": "1"},
+        "parser": "@thresher/links",
+        "title": "left out",
+    }
+    lines = f'{json.dumps(given)}\n{{"url": "http://own.example/page/2"}}\n'
+    words = (
+        "--header",
+        f"@{tmp_path / 'headers.txt'}",
+        "--header",
+        "X-Flag: y",
+        "--content",
+        "main",
+        "--format",
+        "json",
+    )
+    ended = await cli.run("batch", "-", *words, given=lines)
+    assert ended.code == 0, ended.err
+    assert [(row["content"], row["json"] is None) for row in ended.rows] == [("page", False), ("page", True)]
+    names = ("X-Own", "X-Flag", "X-File", "X-Empty")
+    sent = {path: tuple(map(heard.get, names)) for host, path, heard in origin.headers if host == "own.example"}
+    assert sent == {
+        "/robots.txt": (None,) * 4,
+        "/page/1": ("1", None, None, None),
+        "/page/2": (None, "y", "from: a file", ""),
+    }
+    wrong = [
+        (("--header", "Bearer s3cr3t"), "--header 1 is not NAME: VALUE."),
+        (("--header", "A: 1", "--header", "A: s3cr3t"), "--header 2 names A again."),
+        (("--header", "@no-such-file"), "--header @no-such-file cannot be read: No such file or directory"),
+        (("--header", "Host: s3cr3t"), "headers.Host: cannot be chosen"),
+    ]
+    for flags, message in wrong:
+        ended = await cli.run("batch", "http://own.example/page/1", *flags)
+        assert (ended.code, message in ended.err, "s3cr3t" in ended.err) == (2, True, False), ended.err
 
 
 async def test_a_parser_of_an_installed_package_reads_a_batch_and_how_well_it_fits_is_told(cli: Cli) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from thresher.cli import signals
+from thresher.cli.client.headers import read_headers
 from thresher.cli.client.inputs import InputFormat
 from thresher.cli.client.words import DEFAULT_FORMATS, MORE_FORMATS, STATUSES
 from thresher.cli.errors import ExitCode, expected_errors, fail, load_settings
@@ -76,6 +77,17 @@ def batch(
         str | None,
         typer.Option(metavar="ID", help="Read every page into JSON, which is added to its line: `thresher parsers`."),
     ] = None,
+    content: Annotated[
+        Content | None, typer.Option(help="What markdown and text are of. Unless given: the whole page.")
+    ] = None,
+    headers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--header",
+            metavar="'NAME: VALUE'",
+            help="Sent to each URL's own site. May be repeated. @FILE has one a line: others can see a command line.",
+        ),
+    ] = None,
     webhook: Annotated[
         str | None, typer.Option(metavar="URL", help="Where the server is to tell that the batch is completed.")
     ] = None,
@@ -125,7 +137,9 @@ def batch(
             parser=parser,
             webhook=webhook,
             compare_with=compare_with,
-        ),
+            content=content,
+        )
+        | ({"headers": sent} if (sent := read_headers(headers or ())) else {}),
         timeout,
         continued,
     )

@@ -12,7 +12,9 @@ import orjson
 Lines = Iterator[tuple[int, str]]  # number from 1, text with its line end
 Records = Iterator[tuple[int, bytes]]  # number of the line that it begins in, an item without a newline
 
-ITEM_FIELDS = ("url", "custom_id", "metadata")  # of an object: so a line of results can be an item again
+# Of an object; others are left out, so that a line of results can be an item again.
+CHOICES = ("method", "headers", "timeout", "parser", "links_on_page", "content")
+ITEM_FIELDS = ("url", "custom_id", "metadata", *CHOICES)
 DELIMITERS = ",;\t"
 
 

@@ -29,7 +29,7 @@ class InputFormat(StrEnum):
 
     TXT = "txt"  # a URL a line; blank lines and those that begin with # are passed over
     CSV = "csv"  # comma, semicolon or tab; the first line names the columns: url, and custom_id if there is one
-    JSONL = "jsonl"  # an object a line: url, custom_id, metadata
+    JSONL = "jsonl"  # an object a line: url, custom_id, metadata, and what the item chooses for itself
 
 
 _SUFFIXES = {
