@@ -2,11 +2,14 @@
 
 1 byte    which content the markdown is made of: P, all of the page, or M, its main content
 16 bytes  BLAKE2b of the markdown in UTF-8
-4 bytes   BLAKE2b of the parser's id: results of different parsers are not compared
+4 bytes   BLAKE2b of which parser it was: results of different ones are not compared
 16 bytes  BLAKE2b of the parser's JSON
 """
 
+from dataclasses import asdict, replace
 from hashlib import blake2b
+
+import orjson
 
 from thresher.convert.document import Document, How
 from thresher.domain import parsers
@@ -22,5 +25,7 @@ def digest(document: Document, how: How) -> bytes:
     if how.parser is None or not isinstance(document.parsed, bytes):
         return markdown
     known = parsers.find(how.parser)
-    tag = blake2b((known.id if known else how.parser).encode(), digest_size=_TAG).digest()
+    # All that there is to know of the parser: two of one name may do different things.
+    which = asdict(replace(how, parser=known.id if known else how.parser, content=Content.PAGE))
+    tag = blake2b(orjson.dumps(which, option=orjson.OPT_SORT_KEYS), digest_size=_TAG).digest()
     return markdown + tag + blake2b(document.parsed, digest_size=_SIZE).digest()
