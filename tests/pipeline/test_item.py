@@ -9,9 +9,13 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
+from itertools import chain, repeat
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import psutil
@@ -30,9 +34,12 @@ from thresher.net.dial import Dial
 from thresher.net.fetch import Fetcher
 from thresher.pipeline.item import Attempt, NotNow, Tools, attempt
 from thresher.pipeline.robots import Robots
+from thresher.pipeline.stored import open_page
 from thresher.settings import Settings
 from thresher.storage import hosts
+from thresher.storage.blobs import Blobs, Span
 from thresher.storage.database import Pool
+from thresher.storage.pages import Page
 
 MIB = 2**20
 HTML = {"Content-Type": "text/html; charset=utf-8"}
@@ -149,6 +156,52 @@ async def test_bytes_are_those_of_the_wire_and_the_body_stays_compressed(bench: 
     assert result.frame is not None
     assert Frame.parse(result.frame).body == body
     assert "It grows." in Frame.parse(result.frame).text
+
+
+async def test_a_304_that_was_not_asked_for_confirms_no_stored_page_and_no_page_of_the_future_is_young(
+    make_fetcher: MakeFetcher, pool: Pool, tmp_path: Path
+) -> None:
+    fetcher, settings = await make_fetcher()
+    first = [reply(PAGE, headers=HTML), reply(status=304), reply(PAGE, headers=HTML | {"ETag": 'W/"1"'})]
+    answers = chain(first, repeat(reply(status=304)))
+    keep = Choices(on_blocked=OnBlocked.KEEP)
+
+    async def next_one(exchange: Exchange) -> None:
+        await next(answers)(exchange)
+
+    routes = {"/": next_one, "/gone": reply(GONE, headers=HTML | {"ETag": '"2"'})}
+    async with RawOrigin(routes) as origin, _tools(fetcher, settings, pool) as bare:
+        tools = replace(bare, store=Blobs(tmp_path.as_uri()))
+        assert tools.store is not None
+
+        async def stored(result: Attempt) -> Page:
+            assert tools.store is not None
+            assert result.frame is not None
+            await tools.store.put(key := f"packs/{uuid4()}", result.frame)
+            return Page(1, 0, Span(key, 0, len(result.frame)))
+
+        async def again(path: str = "/", page: Page | None = None) -> Attempt:
+            [made] = await attempt(parse(origin.url(path)), tools, 20.0, [keep], page=page)
+            return made
+
+        plain = await stored(await again())
+        _failed(await again(page=plain), FailureCode.HTTP_4XX)
+        tagged = await stored(await again(page=plain))
+        confirmed = await again(page=tagged)
+        assert (confirmed.failure, confirmed.http, confirmed.record["status"]) == (None, 200, 304)
+        assert confirmed.record["reused"] == {"batch": 1, "item": 0}
+        kept = await stored(await again("/gone"))
+        assert (await again("/gone", kept)).record["status"] == 200
+        sent = [exchange.headers.get("if-none-match") for exchange in origin.seen if exchange.path != "/robots.txt"]
+        assert sent == [None, None, None, 'W/"1"', None, None], "a page that is none is not asked after"
+
+        with tools.fetcher.lease() as lease:
+            page = await open_page(tools.store, tagged, lease)
+        assert page is not None
+        assert (page.is_good(3600), page.is_good(0)) == (True, False)
+        ahead = replace(page, at=(datetime.now(UTC) + timedelta(minutes=5)).isoformat())
+        assert not ahead.is_good(0), "0 asks always, whatever the clocks"
+        assert not ahead.is_good(60)
 
 
 async def test_nuls_in_a_page_reach_nothing_that_is_stored_as_text(bench: Bench):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from tests.storage import kit
 
 from thresher.domain.states import ItemState
@@ -79,3 +80,25 @@ async def test_equal_urls_are_neighbours_and_a_shard_that_begins_among_them_find
         taken += [item.ord for item in claim.items]
         await kit.finish_shard(connection, claim)
     assert sorted(taken) == list(range(7))
+
+
+async def test_the_page_of_each_item_is_looked_up_whatever_the_planner_thinks_of_the_batch(
+    connection: Connection,
+) -> None:
+    account = await kit.new_account(connection)
+    for n in range(10):
+        await submit(connection, account, [f"https://a.example/{n}"])
+    await connection.execute("ANALYZE")  # so batches are small, as far as anyone knows
+    urls = [f"https://a.example/{n % 1000}" for n in range(2000)]
+    batch = await submit(connection, account, urls)
+    for query, more in ((pages._OF_ACCOUNT, [None]), (pages._OF_BATCH, []), (pages._APPLIED, [])):
+        prepared = await connection.prepare(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}")
+        [shown] = orjson.loads(await prepared.fetchval(batch.id, [1000, 1001], *more))
+        assert 0 < max(rows_of(shown["Plan"])) <= 200
+
+
+def rows_of(plan: dict[str, Any]) -> list[float]:
+    """The rows of each step, over all the times that it was gone through."""
+    passed = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Join Filter", 0)
+    mine = (plan["Actual Rows"] + passed) * plan["Actual Loops"]
+    return [mine, *(rows for part in plan.get("Plans", []) for rows in rows_of(part))]

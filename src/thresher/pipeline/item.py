@@ -94,13 +94,14 @@ async def attempt(
             if not await gate.open(timeout):
                 raise NotNow
             stored = await open_page(tools.store, page, lease) if tools.store and page else None
+            asked = stored.validators if stored else None
             left = max(timeout - (time.monotonic() - begun), 0.001)
             fetched = await tools.fetcher.fetch(
                 way.url,
                 timeout=left,
                 headers=accept_language(here or choices.country),
                 private=choices.headers,
-                validators=stored.validators if stored else None,
+                validators=asked,
                 country=here,
                 vet=gate.passes,
                 redirects=way.redirects,
@@ -110,7 +111,7 @@ async def attempt(
             if fetched.moved:
                 record |= {"code": MOVED, "to": fetched.url, "redirects": fetched.redirects[len(way.redirects) :]}
                 return [Attempt(_finish(record, gate, begun), fetched.status, moved=parse(fetched.url))] * len(wants)
-            if stored is not None and fetched.status == _NOT_MODIFIED and fetched.url == stored.fetched.url:
+            if stored and asked and (fetched.status, fetched.url) == (_NOT_MODIFIED, asked.url):
                 record |= {"reused": stored.origin, "fetched_at": record["at"]}
                 fetched = stored.confirmed(fetched)
             retry_after = parse_retry_after(fetched.headers.get("retry-after"))

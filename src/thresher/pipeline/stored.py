@@ -42,10 +42,10 @@ class Stored:
         return found if found.headers and not self.doubtful else None
 
     def is_good(self, max_age: float) -> bool:
-        """Whether the page is younger than that, in seconds."""
+        """Whether the page is younger than that, in seconds. One from a clock that is ahead of ours is of no known age."""
         if self.at is None or self.doubtful:
             return False
-        return (datetime.now(UTC) - datetime.fromisoformat(self.at)).total_seconds() < max_age
+        return 0 <= (datetime.now(UTC) - datetime.fromisoformat(self.at)).total_seconds() < max_age
 
     def confirmed(self, answer: Fetched) -> Fetched:
         """The page after a 304: as it is stored, by the way that the answer came."""

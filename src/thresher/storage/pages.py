@@ -11,42 +11,44 @@ from thresher.storage.shards import Claim
 
 _LATEST = 100  # stored pages of a URL, whoever's, among which one of the account is looked for
 
-_FOUND = "w.ord AS wanted, p.batch_id, p.ord, k.key, p.off, p.len"
-_WANTED = "FROM unnest($2::int[]) AS u (ord) JOIN item w ON w.batch_id = $1 AND w.ord = u.ord"
+# The items $2 of the batch $1, each with what is found for it, and then the pack of that. One after the other (OFFSET 0), so that no
+# plan looks at more than these: of a batch that was just copied in the planner knows nothing, takes it for a handful of rows,
+# and would look for the page of each item that it has.
+_FOUND = """
+SELECT u.ord AS wanted, p.batch_id, p.ord, k.key, p.off, p.len
+FROM unnest($2::int[]) AS u (ord)
+CROSS JOIN LATERAL (SELECT * FROM item WHERE batch_id = $1 AND ord = u.ord OFFSET 0) w
+CROSS JOIN LATERAL ({} OFFSET 0) p
+CROSS JOIN LATERAL (SELECT key FROM pack WHERE id = p.pack_id OFFSET 0) k
+"""
 
 # The pages of the items that these were made of, but of batches that are purged.
-_APPLIED = f"""
-SELECT {_FOUND} {_WANTED}
-JOIN item p ON p.batch_id = w.body_batch AND p.ord = w.body_ord
-JOIN pack k ON k.id = p.pack_id
-JOIN batch_progress g ON g.batch_id = p.batch_id AND g.purged_at IS NULL
-"""
+_APPLIED = _FOUND.format("""
+    SELECT i.* FROM item i JOIN batch_progress g ON g.batch_id = i.batch_id
+    WHERE i.batch_id = w.body_batch AND i.ord = w.body_ord AND g.purged_at IS NULL
+""")
 
 # For each of these items the page that the batch has of its URL already. URLs are compared as they are written.
-_OF_BATCH = f"""
-SELECT {_FOUND} {_WANTED} AND w.headers IS NULL
-CROSS JOIN LATERAL (
-    SELECT * FROM item p WHERE hashtextextended(p.ref, 0) = hashtextextended(w.ref, 0) AND p.batch_id = $1
-        AND p.state = 1 AND p.headers IS NULL AND p.ref = w.ref
-    LIMIT 1) p
-JOIN pack k ON k.id = p.pack_id
-"""
+_OF_BATCH = _FOUND.format("""
+    SELECT * FROM item i WHERE hashtextextended(i.ref, 0) = hashtextextended(w.ref, 0) AND i.batch_id = $1
+        AND i.state = 1 AND i.headers IS NULL AND i.ref = w.ref AND w.headers IS NULL
+    LIMIT 1
+""")
 
 # For each of these items the latest page of its URL that the account has, asked for from the same country ($3) and without
 # headers. What was made of stored pages is left out: its own page may have been fetched with headers.
-_OF_ACCOUNT = f"""
-SELECT {_FOUND} {_WANTED} AND w.headers IS NULL
-CROSS JOIN LATERAL (
-    SELECT p.* FROM (
-        SELECT * FROM item p WHERE hashtextextended(p.ref, 0) = hashtextextended(w.ref, 0) AND p.state = 1
-            AND p.headers IS NULL
-        ORDER BY p.batch_id DESC LIMIT {_LATEST}) p
-    JOIN batch o ON o.id = p.batch_id JOIN batch_progress g ON g.batch_id = p.batch_id
-    WHERE p.ref = w.ref AND o.account_id = (SELECT account_id FROM batch WHERE id = $1) AND o.headers IS NULL
-      AND o.applied_to IS NULL AND g.purged_at IS NULL AND o.options->>'country' IS NOT DISTINCT FROM $3
-    ORDER BY p.batch_id DESC LIMIT 1) p
-JOIN pack k ON k.id = p.pack_id
-"""
+_OF_ACCOUNT = _FOUND.format(f"""
+    SELECT i.* FROM (
+        SELECT * FROM item WHERE hashtextextended(ref, 0) = hashtextextended(w.ref, 0) AND state = 1 AND headers IS NULL
+        ORDER BY batch_id DESC LIMIT {_LATEST}) i
+    CROSS JOIN LATERAL (
+        SELECT FROM batch o JOIN batch_progress g ON g.batch_id = o.id
+        WHERE o.id = i.batch_id AND o.account_id = (SELECT account_id FROM batch WHERE id = $1) AND o.headers IS NULL
+          AND o.applied_to IS NULL AND g.purged_at IS NULL AND o.options->>'country' IS NOT DISTINCT FROM $3
+        OFFSET 0) o
+    WHERE i.ref = w.ref AND w.headers IS NULL
+    ORDER BY i.batch_id DESC LIMIT 1
+""")
 
 
 @dataclass(frozen=True, slots=True)
