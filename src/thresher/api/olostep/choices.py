@@ -23,8 +23,9 @@ NO_PARSER = "No parser with this name and/or version found"  # the text by which
 
 MAX_CHARACTERS = 1_000_000  # of patterns, in the links of a request's items: all requests wait while they are read
 
-# The fields of an item that are choices.
-OWN = frozenset({"method", "headers", "timeout", "parser", "links_on_page", "content"})
+# The fields of an item that are choices: those that many items have alike, and headers.
+_ALIKE = ("method", "timeout", "parser", "links_on_page", "content")
+OWN = frozenset((*_ALIKE, "headers"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,54 +38,58 @@ class Own:
 
 
 class OwnReader:
-    """Reads what the items of one request choose. Links that many of them choose alike are looked at once."""
+    """Reads what the items of one request choose. What many of them choose alike is looked at once."""
 
     def __init__(self, settings: Settings, faults: Faults) -> None:
         self._settings, self._faults = settings, faults
-        self._links: dict[bytes, tuple[dict[str, Any] | None, Faults]] = {}  # by the field's JSON
+        self._known: dict[bytes, tuple[Own, Faults]] = {}  # by their JSON
         self._characters = 0
 
     def read(self, entry: dict[str, Any], at: Place) -> Own:
         """The choices of an item. A null counts as absent, but for `parser`: that is none, whatever the batch has."""
-        faults = self._faults
-        _check_method(entry.get("method"), faults, (*at, "method"))
-        options: dict[str, Any] = {}
-        if (timeout := _timeout(entry.get("timeout"), self._settings, faults, (*at, "timeout"))) is not None:
-            options["timeout"] = timeout
-        if "parser" in entry:
-            options["parser"] = read_parser(entry, faults, at)
-        if (links := self._read_links(entry, at)) is not None:
-            options["links_on_page"] = links
-        if content := read_choice(entry, "content", Content, faults, at):
-            options["content"] = content
-        price = credit.price(options) if "parser" in entry else None
-        return Own(options or None, read_headers(entry, faults, at), price)
+        chosen = {name: entry[name] for name in _ALIKE if name in entry}
+        own = self._look_up(chosen, at) if chosen else Own()
+        headers = read_headers(entry, self._faults, at)
+        return own if headers is None else Own(own.options, headers, own.price)
 
-    def _read_links(self, entry: dict[str, Any], at: Place) -> dict[str, Any] | None:
-        value = entry.get("links_on_page")
-        if value is None:
-            return None
-        key = orjson.dumps(value)
-        if key not in self._links:
-            if self._characters > MAX_CHARACTERS:
+    def _look_up(self, chosen: dict[str, Any], at: Place) -> Own:
+        key = orjson.dumps(chosen)
+        if key not in self._known:
+            if self._characters > MAX_CHARACTERS and chosen.get("links_on_page") is not None:
                 limit = f"the limit of all that differ in a request is {MAX_CHARACTERS} characters"
                 fault = f"too long together with those before, every {{a,b}} written out; {limit}"
                 self._faults.add((*at, "links_on_page"), fault, "too_long")
-                return None
-            self._links[key] = self._look(entry)
-        stored, faults = self._links[key]
+                return Own()
+            faults = Faults()
+            self._known[key] = self._look(chosen, faults), faults
+        own, faults = self._known[key]
         self._faults.add_all(at, faults)
-        return stored
+        return own
 
-    def _look(self, entry: dict[str, Any]) -> tuple[dict[str, Any] | None, Faults]:
-        faults = Faults()
+    def _look(self, chosen: dict[str, Any], faults: Faults) -> Own:
+        options: dict[str, Any] = {}
         with suppress(EnoughFaults):
-            found = read_links_on_page(entry, faults)
-            if found is not None and not faults.count:
-                self._characters += found.characters
-                return found.to_json(), faults
-        self._characters += globs.MAX_CHARACTERS  # looking took as long as that, at the most
-        return None, faults
+            _check_method(chosen.get("method"), faults)
+            if (timeout := _timeout(chosen.get("timeout"), self._settings, faults)) is not None:
+                options["timeout"] = timeout
+            if "parser" in chosen:
+                options["parser"] = read_parser(chosen, faults)
+            if content := read_choice(chosen, "content", Content, faults):
+                options["content"] = content
+            if (links := self._read_links(chosen, faults)) is not None:
+                options["links_on_page"] = links
+        return Own(options or None, None, credit.price(options) if "parser" in options else None)
+
+    def _read_links(self, chosen: dict[str, Any], faults: Faults) -> dict[str, Any] | None:
+        if chosen.get("links_on_page") is None:
+            return None
+        before = faults.count
+        links = read_links_on_page(chosen, faults)
+        if links is None or faults.count > before:
+            self._characters += globs.MAX_CHARACTERS  # as many as may have been looked at
+            return None
+        self._characters += links.characters
+        return links.to_json()
 
 
 def read_parser(fields: dict[str, Any], faults: Faults, at: Place = ()) -> str | None:
@@ -115,14 +120,14 @@ def read_choice(fields: dict[str, Any], name: str, kind: type[StrEnum], faults: 
     return value
 
 
-def _check_method(value: Any, faults: Faults, loc: Place) -> None:
+def _check_method(value: Any, faults: Faults) -> None:
     if value is not None and value != "GET":
         shown = f"{value[:20]!r}" if isinstance(value, str) else kind_of(value)
-        faults.add(loc, f"must be GET, not {shown}: pages are only read")
+        faults.add(("method",), f"must be GET, not {shown}: pages are only read")
 
 
-def _timeout(value: Any, settings: Settings, faults: Faults, loc: Place) -> float | None:
-    most = settings.attempt_timeout
+def _timeout(value: Any, settings: Settings, faults: Faults) -> float | None:
+    most, loc = settings.attempt_timeout, ("timeout",)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
