@@ -101,6 +101,9 @@ async def test_the_commands_of_the_readme_and_of_the_move_work_as_they_stand(ser
     assert '"code":"http_4xx"' in shown
     assert r'"markdown":"# Example page\n\nFor **illustration**.' in shown
 
+    applied = json.loads(shown.splitlines()[-1])
+    assert (applied["parser"], applied["total_urls"], applied["without_page"]) == ("@thresher/links", 1, 1)
+
     # The same server, by the lines that a program which used Olostep needs.
     sdk, langchain = (
         block.replace("http://127.0.0.1:8080", server.url).replace("thr_...", KEY) for block in blocks("python", MOVING)

@@ -39,6 +39,10 @@ async def test_what_failed_is_retried_and_what_became_of_an_item_is_told(
     assert f"1 stored pages of {made['id']}; of 1 no page is stored" in applied.err
     [line] = [json.loads(line) for line in (cli.folder / "links.jsonl").read_text().splitlines()]
     assert (line["reused"], len(json.loads(line["json"])["links"])) == (lines[0]["retrieve_id"], 2)
+    source = cli.folder / "again.txt"
+    source.write_text(HELD)
+    stored = await cli.run("batch", str(source), "--max-age", "600", "-o", "stored.jsonl")
+    assert json.loads((cli.folder / "stored.jsonl").read_text())["reused"] == lines[0]["retrieve_id"], stored.err
     nothing = await cli.run("retry", made["id"], "--code", "tls_error,dns_failed")
     assert nothing.code == 1
     assert "no item of the batch has failed with dns_failed, tls_error." in nothing.err

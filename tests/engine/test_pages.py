@@ -25,8 +25,10 @@ async def test_equal_urls_are_one_request_for_each_attempt_and_each_item_ends_as
     cluster: Cluster, origin: Origin, pool: Pool
 ) -> None:
     held = await submit(pool, ["http://d.example/hold/h"] * 10)
+    await pool.execute("""UPDATE item SET options = '{"parser": "@thresher/links"}' WHERE ord < 3""")
+    await pool.execute("""UPDATE item SET headers = '{"X-Own": "1"}' WHERE ord = 9""")
     await cluster.start(1, **SOON)
-    await origin.wait_for(1)
+    await origin.wait_for(2)
     cluster.processes[0].kill()
     origin.release.set()
     await cluster.start(1, **SOON)
@@ -34,9 +36,13 @@ async def test_equal_urls_are_one_request_for_each_attempt_and_each_item_ends_as
     urls = [*spelled, *["http://b.example/status/503/y"] * 5, *["http://a.example/to/e.example/flaky/1/z"] * 4]
     batch = await until_done(pool, await submit(pool, [*urls, "http://a.example/page/x"]))
     await check_done(pool, await until_done(pool, held))
+    places: dict[Any, list[int]] = {}
+    for item in await items(pool, held):
+        places.setdefault((item["pack_id"], item["off"]), []).append(item["ord"])
+    assert sorted(places.values()) == [[0, 1, 2], [3, 4, 5, 6, 7, 8], [9]], "read once in each way, and stored once"
     await check_done(pool, batch)
     assert Counter(path for _, path in origin.asked) == {
-        "/hold/h": 2,  # once by each worker
+        "/hold/h": 4,  # by each worker, once with the headers of one and once for all others
         "/page/x": 1,
         "/status/503/y": 2,
         "/to/e.example/flaky/1/z": 1,

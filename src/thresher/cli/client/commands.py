@@ -88,6 +88,12 @@ def batch(
             help="Sent to each URL's own site. May be repeated. @FILE has one a line: others can see a command line.",
         ),
     ] = None,
+    max_age: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", min=0, help="Take pages that are stored already, if they are no older than that."
+        ),
+    ] = None,
     webhook: Annotated[
         str | None, typer.Option(metavar="URL", help="Where the server is to tell that the batch is completed.")
     ] = None,
@@ -131,6 +137,7 @@ def batch(
         _fields(
             name,
             metadata,
+            max_age,
             country=country,
             robots=robots,
             on_blocked=on_blocked,
@@ -378,7 +385,9 @@ def _words(values: Sequence[str] | None, known: Sequence[str], flag: str, passed
     return [word for word in known if word in words]
 
 
-def _fields(name: str | None, metadata: Sequence[str] | None, **plain: str | None) -> dict[str, Any]:
+def _fields(
+    name: str | None, metadata: Sequence[str] | None, max_age: float | None, **plain: str | None
+) -> dict[str, Any]:
     """The fields of the create request that have a flag."""
     pairs = {"name": name} if name is not None else {}
     for pair in metadata or ():
@@ -389,5 +398,5 @@ def _fields(name: str | None, metadata: Sequence[str] | None, **plain: str | Non
     for text in (*pairs, *pairs.values(), *filter(None, plain.values())):
         if not text.isascii() and text != text.encode(errors="replace").decode():
             fail(f"{text!r} is not UTF-8.", ExitCode.USAGE)
-    fields = {"metadata": pairs or None, **plain}
+    fields = {"metadata": pairs or None, "max_age": max_age, **plain}
     return {field: value for field, value in fields.items() if value is not None}
