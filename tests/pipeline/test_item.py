@@ -169,7 +169,11 @@ async def test_a_304_that_was_not_asked_for_confirms_no_stored_page_and_no_page_
     async def next_one(exchange: Exchange) -> None:
         await next(answers)(exchange)
 
-    routes = {"/": next_one, "/gone": reply(GONE, headers=HTML | {"ETag": '"2"'})}
+    routes = {
+        "/": next_one,
+        "/gone": reply(GONE, headers=HTML | {"ETag": '"2"'}),
+        "/large": reply(PAGE + b" " * MIB, headers=HTML),
+    }
     async with RawOrigin(routes) as origin, _tools(fetcher, settings, pool) as bare:
         tools = replace(bare, store=Blobs(tmp_path.as_uri()))
         assert tools.store is not None
@@ -190,13 +194,17 @@ async def test_a_304_that_was_not_asked_for_confirms_no_stored_page_and_no_page_
         confirmed = await again(page=tagged)
         assert (confirmed.failure, confirmed.http, confirmed.record["status"]) == (None, 200, 304)
         assert confirmed.record["reused"] == {"batch": 1, "item": 0}
+        large = await stored(await again("/large"))
         kept = await stored(await again("/gone"))
         assert (await again("/gone", kept)).record["status"] == 200
         sent = [exchange.headers.get("if-none-match") for exchange in origin.seen if exchange.path != "/robots.txt"]
-        assert sent == [None, None, None, 'W/"1"', None, None], "a page that is none is not asked after"
+        assert sent == [None, None, None, 'W/"1"', None, None, None], "a page that is none is not asked after"
 
         with tools.fetcher.lease() as lease:
             page = await open_page(tools.store, tagged, lease)
+            assert lease.held == 0
+            assert await open_page(tools.store, large, lease)
+            assert large.span.length < MIB < lease.held, "what is small in the store has its room in memory"
         assert page is not None
         assert (page.is_good(3600), page.is_good(0)) == (True, False)
         ahead = replace(page, at=(datetime.now(UTC) + timedelta(minutes=5)).isoformat())

@@ -161,6 +161,14 @@ class Frame:
             raise FrameError("the frame's header is damaged") from None
         return False
 
+    @property
+    def body_size(self) -> int:
+        """Bytes of `body`. Decompresses nothing. Raises FrameError."""
+        try:
+            return cast(int, self.header["parts"]["body"][2])
+        except (KeyError, IndexError, TypeError):
+            raise FrameError("the frame's header is damaged") from None
+
     @functools.cached_property
     def body(self) -> bytes:
         """The body exactly as it came over the wire, in its content coding."""

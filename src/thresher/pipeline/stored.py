@@ -55,19 +55,24 @@ class Stored:
 
 
 async def open_page(store: Blobs, page: Page, lease: Lease) -> Stored | None:
-    """The page, or None if it is no longer in the store, or damaged. A large one waits for room in `lease`."""
+    """The page, or None if it is no longer in the store, or damaged. A large one waits for room in `lease`, and a small one
+
+    that is large when it is decompressed.
+    """
     size = page.span.length
-    if size > SMALL:
-        await lease.grow(size)
     try:
-        data = await store.read(*page.span)
-        return await asyncio.to_thread(_read, page, data) if size > SMALL else _read(page, data)
+        if size > SMALL:
+            await lease.grow(size)
+        frame = Frame.parse(await store.read(*page.span))
+        if (size := size + frame.body_size) <= SMALL:
+            return _read(page, frame)
+        await lease.grow(size)
+        return await asyncio.to_thread(_read, page, frame)
     except (BlobMissing, FrameError):
         return None
 
 
-def _read(page: Page, data: bytes) -> Stored:
-    frame = Frame.parse(data)
+def _read(page: Page, frame: Frame) -> Stored:
     header, meta = frame.header, frame.header["meta"]
     fetched = Fetched(
         url=header["url"],
