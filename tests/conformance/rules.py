@@ -41,9 +41,24 @@ def configuration(
     """The settings of a run, which is cut off after `seconds` if there are any; else the same seed makes the same requests.
 
     `ids` has real values for parameters such as path.batch_id, drawn now and then; `signed` those of one signed URL, which
-    nobody could make from the document.
+    nobody could make from the document. The first batch and the first event belong together, and that batch is not deleted.
     """
+    batch, event = ids["path.batch_id"], ids["path.event_id"]
     values = {**ids, **{f"signed {name}": [value] for name, value in signed.items()}}
+    values |= {"kept batch": batch[:1], "its event": event[:1]}
+    diff = {
+        "include-name": "GET /v1/batches/{batch_id}/diff",
+        "parameters": {
+            name: {"dictionary": "kept batch", "probability": 0.7} for name in ("path.batch_id", "query.with")
+        },
+    }
+    resend = {
+        "include-name": "POST /v1/batches/{batch_id}/deliveries/{event_id}/resend",
+        "parameters": {
+            "path.batch_id": {"dictionary": "kept batch", "probability": 0.7},
+            "path.event_id": {"dictionary": "its event", "probability": 0.7},
+        },
+    }
     hosted = {
         "include-name": "GET /v1/hosted/{retrieve_id}/{file}",
         "parameters": {name: {"dictionary": f"signed {name}", "probability": 0.9} for name in signed},
@@ -60,7 +75,7 @@ def configuration(
                 "positive_data_acceptance": {"expected-statuses": _MET},
                 "negative_data_rejection": {"expected-statuses": _REFUSED},
             },
-            "operations": [_START, hosted],
+            "operations": [_START, hosted, diff, resend],
             "dictionaries": {name: {"values": some} for name, some in values.items()},
             "parameters": {name: {"dictionary": name, "probability": 0.3} for name in ids},
         }
@@ -120,7 +135,7 @@ def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> 
         "batch",
     }
     lines_under_a_key = case.media_type == NDJSON and "Idempotency-Key" in (case.headers or {})
-    return not (only_the_server_knows or lines_under_a_key or problem["code"] == "nothing_to_retry")
+    return not (only_the_server_knows or lines_under_a_key or problem["code"] in ("nothing_to_retry", "nothing_stored"))
 
 
 def _url(scheme: str, host: str, port: int | None, path: str) -> str:

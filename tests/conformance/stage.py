@@ -43,16 +43,19 @@ class Unhindered:
     """Around the application: changes what would stand in the way of everything else, to what is just as right.
 
     The same few idempotency keys come again and again, and are refused for another body: each is made a new one. A batch
-    that nobody works on can be awaited for a minute: it is awaited for a moment.
+    that nobody works on can be awaited for a minute: it is awaited for a moment. One batch is kept, for what can only succeed
+    where there is one with results: who wants to delete it deletes another.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, kept: str, other: str) -> None:
+        self._app, self._kept, self._other = app, kept, other
         self._count = itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope["headers"] = [(name, self._new(name, value)) for name, value in scope["headers"]]
+            if scope["method"] == "DELETE":
+                scope["path"] = scope["path"].replace(self._kept, self._other)
             scope["query_string"] = _LONG_WAIT.sub(rb"\1wait=0.01", scope["query_string"])
         await self._app(scope, receive, send)
 
@@ -74,7 +77,7 @@ async def staged(database_url: str, folder: Path) -> AsyncIterator[Stage]:
     works = asyncio.create_task(_work(worker))
     try:
         app = create_app(settings)
-        app.add_middleware(Unhindered)
+        app.add_middleware(Unhindered, *ids["path.batch_id"][:2])
         yield Stage(app, KEY, ids, signed)
     finally:
         works.cancel()
