@@ -58,13 +58,16 @@ async def test_what_a_create_would_refuse_and_what_will_fail_is_told_place_by_pl
         {"url": "https://later.example/"},
         {"url": f"https://later.example/{'y' * 300}"},
         None,
+        {"url": "https://b.example/", "headers": {"X": "y", "Host": "z"}},
     ]
     told = await forecast(api, items=items)
     assert not told["accepted"]
-    assert told["counts"] == {"total": 15, "refused": 4, "failing": 6, "unique_urls": 10, "duplicates": 1}
+    assert told["counts"] == {"total": 16, "refused": 5, "failing": 6, "unique_urls": 10, "duplicates": 1}
     refused = [(one["index"], one["custom_id"], one["code"], one["reason"]) for one in told["refused"]]
     assert refused[0] == (3, None, "invalid_url", "the scheme must be http or https, not 'ftp'")
-    assert [one[:3] for one in refused[1:]] == [
+    why = "headers.Host: cannot be chosen: the server sets it itself, or never sends it"
+    assert refused[-1] == (15, None, "invalid_headers", why)
+    assert [one[:3] for one in refused[1:-1]] == [
         (4, None, "invalid_metadata"),
         (6, "a", "duplicate_custom_id"),
         (14, None, "invalid_item"),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from thresher.api.olostep.faults import Faults
+from thresher.api.olostep.faults import Faults, path
 
 MOST_SHOWN = 100
 
@@ -38,7 +38,10 @@ class Refusals(Faults):
             return
         self.indexes.add(index)
         if len(self.first) < MOST_SHOWN:
-            self.first.append(Refusal(index, self.entries[index], _code(loc, kind), message))
+            reason = (
+                f"{path(loc[2:])}: {message}" if len(loc) > 3 else message
+            )  # which one of several is not in the code
+            self.first.append(Refusal(index, self.entries[index], _code(loc, kind), reason))
 
 
 def _code(loc: tuple[str | int, ...], kind: str) -> str:
