@@ -156,7 +156,7 @@ FAILURES: dict[FailureCode, FailureKind] = {
     FailureCode.LOGIN_REQUIRED: FailureKind(
         "The site answered with a login form instead of the page; the detail has the evidence.",
         False,
-        "Leave it out: the page is not public. on_blocked=keep keeps such answers.",
+        "Send headers that log in, or leave it out: the page is not public. on_blocked=keep keeps such answers.",
     ),
     FailureCode.SOFT_404: FailureKind(
         "The site answered with a page that says there is no such page, under a status of success.",

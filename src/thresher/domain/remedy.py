@@ -36,7 +36,7 @@ _REMEDIES: dict[FailureCode, str] = {
     FailureCode.HTTP_4XX: "Check {url}: the server says with {status} that the request cannot be right.",
     FailureCode.HTTP_5XX: "Retry it later: {host} had an error of its own ({status}) {tries}.",
     FailureCode.SITE_BLOCKED: "Ask the owner of {host} for access, or take its answer as it is with on_blocked=keep.",
-    FailureCode.LOGIN_REQUIRED: "Leave {url} out: {host} shows it only to those who log in. on_blocked=keep keeps the form.",
+    FailureCode.LOGIN_REQUIRED: "Send headers that log in to {host}, or leave {url} out: it is not public. on_blocked=keep keeps the form.",
     FailureCode.SOFT_404: "Check {url}: {host} says that there is no such page. on_blocked=keep keeps what it shows.",
     FailureCode.EMPTY_PAGE: "Open {url} in a browser: if it has something to read there, it is made by scripts, which are not run.",
     FailureCode.UNSUPPORTED_CONTENT: "Leave {url} out, or fetch it with another tool: its kind of content is not converted.",
@@ -53,7 +53,7 @@ _REMEDIES: dict[FailureCode, str] = {
 }
 
 _BY_STATUS = {
-    401: "Leave {url} out: {host} shows it only to those who log in (401).",
+    401: "Send headers that log in to {host}, or leave {url} out: it is not public (401).",
     403: "Ask the owner of {host} for access to {url}, or leave it out: it is not public (403).",
     404: "Check {url}: {host} has no such page (404).",
     410: "Leave {url} out: {host} says that the page is gone for good (410).",
