@@ -82,6 +82,8 @@ class Courier:
         posts = Counter(event.receiver for event in self._under_way.values())
         busy = [receiver for receiver, count in posts.items() if count >= HANDFUL]
         async with self._pool.acquire() as connection:
+            if not await outbox.stirs(connection):
+                return False
             fed = await feeds.feed(connection, retrieve_id)
             events = await outbox.claim(connection, busy, free, self._lease)
         for event in events:
