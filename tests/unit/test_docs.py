@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,27 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@cache
+def known_settings() -> set[str]:
+    known = {f"THRESHER_{name.upper()}" for name in Settings.model_fields} | {"THRESHER_CONFIG"}
+    for file in ROOT.glob("tests/**/*.py"):  # the tests have variables of their own
+        known |= set(re.findall(r'os\.environ\.get\("(THRESHER_TEST_\w+)"\)', file.read_text("utf-8")))
+    return known
+
+
+@cache
+def known_commands() -> set[str]:
+    return set(get_command(commands).commands)  # type: ignore[attr-defined]
+
+
+@cache
+def known_paths() -> set[str]:
+    """The paths of the API, without the names of their parameters."""
+    api = create_app(Settings(database_url="postgresql://unused"))
+    known = {*api.openapi()["paths"], "/docs", "/docs/problems", "/openapi.json"}
+    return {re.sub(r"\{\w+\}", "{}", name) for name in known}
+
+
 @every_document
 def test_every_link_to_a_file_leads_to_one(document: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(document)):
@@ -47,32 +69,26 @@ def test_every_link_to_a_file_leads_to_one(document: Path) -> None:
 
 @every_document
 def test_every_setting_that_is_named_exists(document: Path) -> None:
-    known = {f"THRESHER_{name.upper()}" for name in Settings.model_fields} | {"THRESHER_CONFIG"}
-    for file in ROOT.glob("tests/**/*.py"):  # the tests have variables of their own
-        known |= set(re.findall(r'os\.environ\.get\("(THRESHER_TEST_\w+)"\)', file.read_text("utf-8")))
     named = set(re.findall(r"\bTHRESHER_[A-Z0-9_]*[A-Z0-9]\b", document.read_text("utf-8")))
-    assert named <= known
+    assert named <= known_settings()
 
 
 @every_document
 def test_every_command_that_is_named_exists(document: Path) -> None:
-    known = set(get_command(commands).commands)  # type: ignore[attr-defined]
     text = document.read_text("utf-8")
     named = set(re.findall(r"(?:`|&& |/)thresher ([a-z]+)", text))
-    assert named <= known
+    assert named <= known_commands()
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert set(re.findall(r"(?:`|\$ )make ([a-z]+)", text)) <= targets
 
 
 @every_document
 def test_every_endpoint_that_is_named_exists(document: Path) -> None:
-    api = create_app(Settings(database_url="postgresql://unused"))
-    known = {*api.openapi()["paths"], "/docs", "/docs/problems", "/openapi.json"}
     for word in code_words(document):
         match = re.fullmatch(r"(?:(?:GET|POST|PATCH|PUT|DELETE) )?(/(?:v1/|healthz|readyz|docs|openapi)\S*)", word)
         if match:
             path = re.sub(r"\{\w+\}", "{}", match[1].partition("?")[0])
-            assert path in {re.sub(r"\{\w+\}", "{}", name) for name in known}, word
+            assert path in known_paths(), word
 
 
 @every_document
