@@ -90,12 +90,19 @@ async def test_a_batch_that_is_not_there_is_code_5(cli: Cli) -> None:
         assert (ended.code, ended.out) == (5, ""), ended.err
 
 
-@pytest.mark.parametrize("name", ["recent", "../../healthz", "batch_x/items", ""])
-async def test_what_is_no_id_is_code_5_and_no_path_of_the_server(cli: Cli, name: str) -> None:
-    for words in (("results",), ("status",), ("cancel",), ("batch", PAGE, "--continue")):
-        ended = await cli.run(*words, name)
-        assert (ended.code, ended.out) == (5, "")
-        assert ended.err.startswith(f"thresher: there is no batch {name!r}: ")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("results", "recent"),
+        ("status", "../../healthz"),
+        ("cancel", "batch_x/items"),
+        ("batch", PAGE, "--continue", ""),
+    ],
+)
+async def test_what_is_no_id_is_code_5_and_no_path_of_the_server(cli: Cli, words: tuple[str, ...]) -> None:
+    ended = await cli.run(*words)
+    assert (ended.code, ended.out) == (5, "")
+    assert ended.err.startswith(f"thresher: there is no batch {words[-1]!r}: ")
 
 
 @pytest.mark.parametrize("words", [("list",), ("list", "--json"), ("version",), ("doctor",)])

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from tests.serve.support import alive, environment, processes_with, until
 
+from thresher.cli.errors import expected_errors
+from thresher.cli.setup import prepare_database
+
 COMMAND = [sys.executable, "-m", "thresher.cli.main"]
 
 
@@ -85,27 +88,24 @@ async def get(url: str) -> int:
     return int(answer.split()[1])
 
 
-async def test_serve_starts_answers_and_stops_without_a_trace(room: Path) -> None:
-    with Server(room / "data") as server:
-        url = await server.ready()
-        assert await get(url) == 200
-        assert server.said("API key, shown only now: ")
-        note = room / "data" / "server.json"
-        assert note.stat().st_mode & 0o777 == 0o600
-        assert json.loads(note.read_text()) | {"url": url, "pid": server.process.pid} == json.loads(note.read_text())
-        server.process.send_signal(signal.SIGTERM)
-        assert await server.ended() == 0, server.output.read_text()
-        assert processes_with(room.name) == []
-        assert not note.exists()
-
-
-async def test_a_key_is_printed_by_the_first_start_alone_and_never_one_that_was_given(room: Path) -> None:
-    for start, key_is_shown in ((1, True), (2, False)):
+async def test_serve_starts_answers_keeps_its_data_dir_to_itself_and_stops_without_a_trace(room: Path) -> None:
+    note = room / "data" / "server.json"
+    for start in (1, 2):
         with Server(room / "data") as server:
-            await server.ready()
-            assert bool(server.said("API key")) is key_is_shown, f"start {start}"
-            server.process.send_signal(signal.SIGINT)
-            assert await server.ended() == 0
+            url = await server.ready()
+            assert await get(url) == 200
+            assert bool(server.said("API key, shown only now: ")) is (start == 1)
+            assert note.stat().st_mode & 0o777 == 0o600
+            told = json.loads(note.read_text())
+            assert told | {"url": url, "pid": server.process.pid} == told
+            if start == 2:
+                second = run("serve", "--data-dir", str(room / "data"), "--port", "0")
+                in_use = f"{room / 'data'} is in use by another Thresher (process {server.process.pid})"
+                assert (second.returncode, in_use in second.stderr, "Traceback" in second.stderr) == (1, True, False)
+            server.process.send_signal(signal.SIGTERM if start == 1 else signal.SIGINT)
+            assert await server.ended() == 0, server.output.read_text()
+            assert processes_with(room.name) == []
+            assert not note.exists()
 
 
 async def test_every_part_that_is_killed_comes_back_on_the_same_port(room: Path) -> None:
@@ -157,17 +157,6 @@ async def test_a_second_signal_stops_at_once(room: Path) -> None:
         assert processes_with(room.name) == []
 
 
-async def test_a_data_dir_in_use_is_one_line_with_exit_code_1(room: Path) -> None:
-    with Server(room / "data") as server:
-        await server.ready()
-        result = run("serve", "--data-dir", str(room / "data"), "--port", "0")
-        server.process.send_signal(signal.SIGTERM)
-        await server.ended()
-        assert result.returncode == 1
-        assert f"{room / 'data'} is in use by another Thresher (process {server.process.pid})" in result.stderr
-        assert "Traceback" not in result.stderr
-
-
 def test_a_port_in_use_is_one_line_with_exit_code_1(room: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = run("serve", "--data-dir", str(room / "data"), "--port", str(taken.getsockname()[1]))
@@ -196,12 +185,13 @@ def test_a_database_out_of_reach_is_one_line_without_the_password(room: Path) ->
         "me:hush@127.0.0.1:1/x",
     ],
 )
-def test_a_password_that_is_not_encoded_or_elsewhere_is_not_shown_either(url: str) -> None:
-    result = run("migrate", DATABASE_URL=url)
-    assert result.returncode == 1
-    assert "hush" not in result.stderr
-    assert "hash" not in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+async def test_a_password_that_is_not_encoded_or_elsewhere_is_not_shown_either(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left, expected_errors(url):
+        await prepare_database(url, None)
+    said = capsys.readouterr().err
+    assert (left.value.code, "hush" in said, "hash" in said, len(said.splitlines())) == (1, False, False, 1)
 
 
 @pytest.mark.parametrize("command", ["api", "work", "migrate"])
@@ -219,16 +209,15 @@ def test_a_bad_setting_is_named_with_what_is_allowed() -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("command", ["serve", "work"])
 @pytest.mark.parametrize(
-    ("setting", "value"),
+    ("command", "setting", "value"),
     [
-        ("THRESHER_FETCH_ALLOW", "10.0.0.0/99"),
-        ("THRESHER_WEBHOOK_ALLOW", "http://10.0.0.1/"),
-        ("THRESHER_CONNECT_TO", "example.com=127.0.0.1"),
-        ("THRESHER_NAT64_PREFIXES", "64:ff9b::/97"),
-        ("THRESHER_EXTRA_CA", "/nowhere/ca.pem"),
-        ("THRESHER_EXTRA_CA", __file__),
+        ("serve", "THRESHER_FETCH_ALLOW", "10.0.0.0/99"),
+        ("work", "THRESHER_WEBHOOK_ALLOW", "http://10.0.0.1/"),
+        ("serve", "THRESHER_CONNECT_TO", "example.com=127.0.0.1"),
+        ("serve", "THRESHER_NAT64_PREFIXES", "64:ff9b::/97"),
+        ("serve", "THRESHER_EXTRA_CA", "/nowhere/ca.pem"),
+        ("work", "THRESHER_EXTRA_CA", __file__),
     ],
 )
 def test_a_setting_that_would_kill_every_worker_keeps_the_start_from_happening(

@@ -11,6 +11,9 @@ import httpx
 import pytest
 from tests.serve.support import processes_with
 from tests.serve.test_commands import Server, run
+from typer.testing import CliRunner
+
+from thresher.cli.main import app as commands
 
 
 async def keys(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -90,7 +93,7 @@ async def test_a_database_of_the_operators_own_is_used_where_there_is_one(databa
     [("--expires", "1y"), ("--expires", "0d"), ("--expires", "99999999w"), ("--name", ""), ("--name", "a\nb")],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_started(room: Path, arguments: tuple[str, ...]) -> None:
-    result = run("keys", "create", *arguments, "--data-dir", str(room / "data"))
-    assert (result.returncode, result.stdout) == (2, "")
+    result = CliRunner().invoke(commands, ["keys", "create", *arguments, "--data-dir", str(room / "data")])
+    assert (result.exit_code, result.stdout) == (2, "")
     assert arguments[0] in result.stderr
     assert not (room / "data").exists()
