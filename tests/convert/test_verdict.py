@@ -4,8 +4,9 @@ import pytest
 from tests.pages.verdicts import NOT_THE_PAGE, THE_PAGE, Given
 
 from thresher.convert import html
+from thresher.convert.document import Verdict
 from thresher.convert.laps import Laps
-from thresher.convert.verdict import Answer, Verdict, judge, title_segments
+from thresher.convert.verdict import Answer, judge, title_segments
 
 
 def verdict_on(given: Given) -> Verdict | None:

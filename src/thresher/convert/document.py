@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from thresher.convert.verdict import Verdict
 from thresher.domain.choices import Content
-from thresher.domain.failure import Failure
+from thresher.domain.failure import Failure, FailureCode
 
 Kind = Literal["html", "json", "text"]  # of the body; json is one valid JSON value
 CharsetSource = Literal["bom", "header", "meta", "detected", "default"]
@@ -37,6 +36,18 @@ class How:
 
     parser: str | None = None
     content: Content = Content.PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer is instead of the page. `code` is one of the failure table's; `evidence` are short phrases."""
+
+    code: FailureCode
+    evidence: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands on the item and in the frame."""
+        return {"code": str(self.code), "evidence": list(self.evidence)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import ada_url
 import turbohtml
 
 from thresher.convert import phrases
+from thresher.convert.document import Verdict
 from thresher.domain.failure import FailureCode
 
 _LONG = 3000  # characters of text: beyond these, only the title can make a page a suspect
@@ -33,18 +33,6 @@ _MARKDOWN_LINK = re.compile(r"\[([^\[\]]*+)\]\([^()]*+\)")
 _ANY = re.compile("|".join(t.pattern for t in (phrases.BLOCKED, phrases.LOGIN, phrases.NOT_FOUND, phrases.NUMBER)))
 _EDGES = " \t\n\r.!?…'\"“”„«»()[]{}–—-:|*"
 _NOT_PROSE = "nav,header,footer,aside,button,select,label,a,script,style,noscript,template,svg,title"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an answer is instead of the page. `code` is one of the failure table's; `evidence` are short phrases."""
-
-    code: FailureCode
-    evidence: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """As it stands on the item and in the frame."""
-        return {"code": str(self.code), "evidence": list(self.evidence)}
 
 
 NOTHING = Verdict(FailureCode.EMPTY_PAGE, ("the body is empty",))

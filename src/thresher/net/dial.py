@@ -6,6 +6,7 @@ HTTP sessions over them. It knows nothing of redirects, bodies or items.
 
 import ssl
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, Self
@@ -118,7 +119,9 @@ class Dial:
             self._own_lookup.close()
 
 
+@cache
 def _trust(extra_ca: Path | None) -> ssl.SSLContext:
+    """One for all dials of a process: to read the system's authorities takes it a twentieth of its start."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     if extra_ca is not None:
