@@ -54,7 +54,8 @@ _PARSERS = """# Parsers
 Made from `src/thresher/domain/parsers.py` by `make docs`; edit that registry, not this page.
 
 A batch with a `parser` has every page read into a JSON object as well: `json_content` of a retrieve, `json` of an export, as
-text. `GET /v1/parsers` has this list with the JSON Schema of each object. Packages can add others: [plugins.md](plugins.md).
+text. `GET /v1/parsers` has this list with the JSON Schema of each object. You can make [your own](own-parsers.md), without code, and packages can
+add [others](plugins.md).
 
 ```sh
 curl -H "Authorization: Bearer $KEY" -d '{"urls": ["https://example.com/"], "parser": {"id": "@thresher/article"}}' \\

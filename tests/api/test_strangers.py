@@ -22,6 +22,7 @@ class Names:
     batch_id: str
     retrieve_id: str
     event_id: str
+    parser_id: str
 
 
 Call = dict[str, Any]  # what httpx is told beside the method and the path
@@ -44,15 +45,17 @@ CALLS: dict[str, Callable[[Names], Call]] = {
     "POST /v1/batches/{batch_id}/apply": lambda _: {},
     "PATCH /v1/batches/{batch_id}": lambda _: {"json": {"metadata": {"k": "v"}}},
     "DELETE /v1/batches/{batch_id}": lambda _: {},
+    "GET /v1/parsers/{parser_id}": lambda _: {},
+    "DELETE /v1/parsers/{parser_id}": lambda _: {},
 }
 
 
 def routes(app: FastAPI) -> Iterator[str]:
-    """Method and path of each route under which something is named."""
+    """Method and path of each route under which something is named, but for those that make what they name."""
     for route in routes_of(app):
         queries = {parameter.alias for parameter in route.dependant.query_params}
         if route.dependant.path_params or any(name == "id" or name.endswith("_id") for name in queries):
-            yield from (f"{method} {route.path}" for method in route.methods)
+            yield from (f"{method} {route.path_format}" for method in route.methods - {"PUT"})
 
 
 async def ask(api: Api, call: str, names: Names, key: str) -> httpx.Response:
@@ -80,12 +83,15 @@ async def test_what_is_anothers_looks_like_what_is_not_there_on_every_route(
     for batch in (done, purged, opened):
         key = await pool.fetchval("SELECT id FROM batch WHERE public_id = $1", batch["id"])
         event = await pool.fetchval("SELECT id FROM event WHERE batch_id = $1", key)
-        owned.append(Names(batch["id"], ids.retrieve_id(secret, key, 0), event or "event_bbbbbbbbbbbbbbbb"))
+        parser = f"shop-{key}"
+        await api.client.put(f"/v1/parsers/{parser}", json={"fields": {"title": "h1"}})
+        owned.append(Names(batch["id"], ids.retrieve_id(secret, key, 0), event or "event_bbbbbbbbbbbbbbbb", parser))
     await api.client.delete(f"/v1/batches/{purged['id']}")
-    unknown = Names("batch_aaaaaaaaaaaa", ids.retrieve_id(secret, 10**6, 0), "event_aaaaaaaaaaaaaaaa")
+    unknown = Names("batch_aaaaaaaaaaaa", ids.retrieve_id(secret, 10**6, 0), "event_aaaaaaaaaaaaaaaa", "no-shop")
 
     everything = (
-        "SELECT * FROM batch_progress p, batch b LEFT JOIN event e ON e.batch_id = b.id ORDER BY p.batch_id, b.id"
+        "SELECT * FROM batch_progress p, batch b LEFT JOIN event e ON e.batch_id = b.id,"
+        " parser ORDER BY p.batch_id, b.id"
     )
     before = await pool.fetch(everything)
     for call in CALLS:

@@ -60,7 +60,7 @@ class Worker:
                 continue
             source = self.sources.get(item.custom_id)
             chosen = Choices.of(claim.options).over(item.options, None)
-            how = How(chosen.parser, chosen.content)
+            how = How(chosen.parser, chosen.content, claim.definitions.get(chosen.parser or ""))
             frame, mark = result_of(source or page(item.ref, item.custom_id), how)
             span = (len(data), len(frame))
             done.append(Settled(item.ord, ItemState.COMPLETED, self.attempts, None, None, 200, item.price, span, mark))

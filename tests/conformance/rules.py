@@ -128,11 +128,14 @@ def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> 
         return True
     problem = response.json()
     # One custom_id for two URLs, one header in upper and in lower case; a webhook that is no public address, or none for the
-    # events that are chosen; a batch to be compared with that there is not.
+    # events that are chosen; a batch to be compared with that there is not; a name that no parser has, or may have; what is
+    # no selector or pattern.
     only_the_server_knows = bool(problem["errors"]) and {error["type"] for error in problem["errors"]} <= {
         "duplicate",
         "receiver",
         "batch",
+        "parser",
+        "definition",
     }
     lines_under_a_key = case.media_type == NDJSON and "Idempotency-Key" in (case.headers or {})
     return not (only_the_server_knows or lines_under_a_key or problem["code"] in ("nothing_to_retry", "nothing_stored"))

@@ -97,11 +97,14 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
     unsettled = [
         item["id"] for item in (await api.get(f"/v1/batches/{running['id']}/items", status="pending"))["items"]
     ]
+    definition = {"fields": {"title": "title"}}
+    assert (await api.client.put("/v1/parsers/my-shop", json=definition)).status_code == 200
     assert (await api.client.delete(f"/v1/batches/{done.pop()['id']}")).status_code == 200
     return {
         "path.batch_id": [batch["id"] for batch in (*done, *opened)],
         "path.event_id": sent,
         "query.with": [batch["id"] for batch in done],
+        "path.parser_id": ["my-shop", "my-shop@1", "@thresher/article"],
         "query.retrieve_id": retrieve,
         "path.retrieve_id": [*retrieve, *unsettled],
     }

@@ -30,7 +30,7 @@ SCHEMAS = {name: jsonschema_rs.Draft202012Validator(parser.schema) for name, par
 
 def read(parser: str, html: str, url: str = URL) -> dict[str, Any] | Failure:
     """What a parser makes of a page, which is as its schema says."""
-    made = parsers.run(f"@thresher/{parser}", html, url, Laps())
+    made, _ = parsers.run(How(f"@thresher/{parser}"), html, url, Laps())
     if isinstance(made, Failure):
         return made
     value: dict[str, Any] = orjson.loads(made)
@@ -435,7 +435,7 @@ def test_a_page_that_a_parser_cannot_read_is_its_own_failure_and_the_conversion_
     assert document.title == "Deep"
     frame = Frame.parse(encode(source, document, {}))
     assert frame.json(10**6) is None
-    gone = parsers.run("@thresher/gone", "", URL, Laps())
+    gone, _ = parsers.run(How("@thresher/gone"), "", URL, Laps())
     assert gone == Failure(FailureCode.PARSER_FAILED, "This worker has no parser @thresher/gone.")
 
 

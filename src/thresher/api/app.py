@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 import thresher
-from thresher.api import account, ops, parsers, problem_pages, problems
+from thresher.api import account, dry_run, ops, parsers, problem_pages, problems
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
 from thresher.api.olostep import again, append, apply, deliveries, diff, explain, hosted, info, listing, retrieve
@@ -25,6 +25,7 @@ from thresher.api.openapi import describe
 from thresher.api.protocol import speaking_of
 from thresher.api.state import open_state
 from thresher.api.watch import Watch
+from thresher.api.workbench import Workbench
 from thresher.domain import plugins
 from thresher.settings import Settings
 from thresher.storage.blobs import StoreUnusable
@@ -42,11 +43,13 @@ def create_app(settings: Settings) -> FastAPI:
         async with open_state(settings) as state:
             app.state.thresher = state
             app.state.watch = watch = Watch(state.pool, lambda: app.state.closing())
+            app.state.workbench = workbench = Workbench(settings)
             upkeep = asyncio.create_task(keep_up(state.pool, state.blobs, settings), name="upkeep")
             try:
                 yield
             finally:
                 await watch.close()
+                await workbench.close()
                 upkeep.cancel()
                 with suppress(asyncio.CancelledError):
                     await upkeep
@@ -82,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(explain.router)
     app.include_router(retrieve.router)
     app.include_router(hosted.router)
+    app.include_router(dry_run.router)
     app.include_router(parsers.router)
     app.include_router(deliveries.router)
     app.include_router(account.router)

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel, WithJsonSchema
 
+from thresher.api import parser_schemas
 from thresher.api.olostep import bodies, schemas
 from thresher.domain.problem import PROBLEMS as KINDS
 from thresher.settings import Settings
@@ -27,6 +28,8 @@ _BODIES: tuple[type[BaseModel], ...] = (
     bodies.NewItem,
     bodies.TryWebhook,
     bodies.Recover,
+    parser_schemas.DefinitionModel,
+    parser_schemas.TrialModel,
     schemas.ExportLine,
     schemas.Error,
 )
@@ -38,6 +41,7 @@ _LIMITS = (
     ("CreateBatch", "webhook", "maxLength", "max_url_bytes"),
     ("TryWebhook", "webhook", "maxLength", "max_url_bytes"),
     ("Append", "items", "maxItems", "max_items"),
+    ("TrialModel", "url", "maxLength", "max_url_bytes"),
     ("NewItem", "url", "maxLength", "max_url_bytes"),
     ("NewItem", "custom_id", "maxLength", "max_custom_id_bytes"),
     ("NewItem", "timeout", "maximum", "attempt_timeout"),
@@ -48,7 +52,7 @@ _WHAT = {
     401: "The API key is missing, unknown, expired or revoked.",
     402: "The account has too few credits; `detail` says how many.",
     403: "The API key does not have the scope that this needs.",
-    404: "There is no such batch, content or event in this account.",
+    404: "There is no such batch, content, event or parser in this account.",
     409: "Something stands in the way now; `code` says what.",
     410: "It is gone; `code` says what.",
     413: "The body is larger than the limit.",

@@ -138,7 +138,7 @@ def register(app: FastAPI, public_url: str | None) -> None:
 
 def _allowed(request: Request, error: HTTPException) -> str:
     """Every method of this path; the framework itself names those of one route, though another may have the same path."""
-    path = getattr(request.scope.get("route"), "path", None)
+    path = getattr(request.scope.get("route"), "path_format", None)
     taken = {method.upper() for method in request.app.openapi()["paths"].get(path, ())}
     if not taken:  # a page, or a file of one
         return (error.headers or {}).get("Allow", "GET, HEAD")

@@ -14,7 +14,7 @@ import typer
 
 from thresher import __version__
 from thresher.cli import accounts, errors, keys, loading, logs
-from thresher.cli.client import output, webhook_commands
+from thresher.cli.client import output, parser_commands, webhook_commands
 from thresher.cli.client.commands import commands
 from thresher.cli.errors import CommandError, ExitCode, expected_errors, load_settings, need_database
 from thresher.cli.options import DataDirectory, Json
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.add_typer(commands)
 app.add_typer(accounts.app)
 app.add_typer(keys.app)
+app.add_typer(parser_commands.app)
 app.add_typer(webhook_commands.app)
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on. 127.0.0.1 unless set; opening it is a decision.")]

@@ -123,6 +123,7 @@ def _converted(
         "verdict": document.verdict.to_json() if document.verdict else None,
         "digest": digest(document, how).hex(),
         "unparsed": asdict(document.parsed) if isinstance(document.parsed, Failure) else None,
+        "matches": document.matches,
         "ms": laps.ms,
     }
     return facts, frame

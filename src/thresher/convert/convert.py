@@ -19,7 +19,7 @@ _FENCES = {"xml": "xml", "json": "json", "table": "csv"}
 def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None, how: How | None = None) -> Document:
     """Convert `source` as told. Raises ItemFailed: bad_encoding, decompression_bomb, unsupported_content."""
     laps, how = laps or Laps(), how or How()
-    parser, main = how.parser, how.content == Content.MAIN
+    reads, main = bool(how.parser or how.definition), how.content == Content.MAIN
     data = decode_body(source.body, source.content_encoding, max_decoded_bytes)
     laps.lap("decompress")
     content = contents.classify(data, source.content_type)
@@ -35,10 +35,12 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None,
         )
         verdict = judge(answer)
         laps.lap("verdict")
-        parsed = parsers.run(parser, text, source.url, laps) if parser else None
+        parsed, matches = parsers.run(how, text, source.url, laps) if reads else (None, [])
         shown = page.main or (page.markdown, page.text)
         found = (Content.MAIN if page.main else Content.PAGE) if main else None
-        return Document("html", *charset, page.title, *shown, page.links, page.metadata, verdict, parsed, found)
+        return Document(
+            "html", *charset, page.title, *shown, page.links, page.metadata, verdict, parsed, found, matches
+        )
     text = text.replace("\0", "")
     if not text.strip() or content.kind == "text":
         page = Page(None, text, text, [], {})
@@ -51,9 +53,9 @@ def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None,
     # A feed without entries is an answer all the same: what there is of it is shown.
     markdown = page.markdown if page.markdown.strip() or verdict else markup.fenced(text, _FENCES.get(content.kind, ""))
     kind: Kind = "json" if page.is_json else "text"
-    parsed = parsers.NOT_HTML if parser else None
+    unread = parsers.NOT_HTML if reads else None
     whole = Content.PAGE if main else None
-    return Document(kind, *charset, page.title, markdown, page.text, page.links, page.metadata, verdict, parsed, whole)
+    return Document(kind, *charset, page.title, markdown, page.text, page.links, page.metadata, verdict, unread, whole)
 
 
 def _page(content: contents.Content, text: str, url: str) -> Page:

@@ -31,11 +31,12 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class How:
     """What is to be made of a body: `parser`, by id or alias, reads it as well; `content` becomes the markdown and text, if
-    there is such a thing: else the whole page does.
+    there is such a thing: else the whole page does. `definition` is what a parser that is not built in does, as JSON.
     """
 
     parser: str | None = None
     content: Content = Content.PAGE
+    definition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Document:
 
     `charset` is the WHATWG name in lower case, `charset_certainty` is between 0 and 1. `links` are absolute http(s)
     URLs, unique, in document order. `metadata` holds only what the page declares. `verdict` says what it is if it is
-    not the page. `parsed` is what a parser made of it, as JSON, or why it made nothing; None if none was asked for.
+    not the page. `parsed` is what a parser made of it, as JSON, or why it made nothing; None if none was asked for;
+    `matches` is what each field of a declared one matched (declared.Match).
     `content`: what markdown and text are of, where the main content was asked for; None where it was not.
     """
 
@@ -72,3 +74,4 @@ class Document:
     verdict: Verdict | None = None
     parsed: bytes | Failure | None = None
     content: Content | None = None
+    matches: list[dict[str, Any]] = field(default_factory=list)

@@ -109,6 +109,12 @@ class Frame:
             raise FrameError("the frame's header is damaged")
         return cls(header, memoryview(data)[start:-4])
 
+    def source(self) -> Source:
+        """What was converted, as it was fetched."""
+        meta, about = self.header["meta"], (self.header["content_type"], self.header["content_encoding"])
+        requested = next(iter(meta.get("redirects", ())), None)
+        return Source(self.header["url"], self.body, *about, requested, meta.get("headers", {}))
+
     def document_part(self) -> dict[str, Any]:
         """{markdown, text, links}, decompressed once."""
         return self._document

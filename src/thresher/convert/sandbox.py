@@ -9,12 +9,13 @@ import logging
 import signal
 from collections import deque
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from thresher.convert.document import How, Source
 from thresher.convert.process import Child, ChildDied, Limits, SpawnFailed
 from thresher.domain import plugins
 from thresher.domain.failure import FailureCode, ItemFailed
+from thresher.settings import Settings
 
 log = logging.getLogger("thresher.convert")
 
@@ -29,8 +30,8 @@ _SLACK = 2**24  # bytes of an answer besides the body and the document: metadata
 class Converted:
     """`facts`: kind, charset, charset_source, charset_certainty, title, content (as in Document), sizes, the verdict, `digest` (see
 
-    digest.py, in hex), why a parser made nothing of the page (`unparsed`: code and detail), and the milliseconds of each step.
-    `frame`: see frame.py.
+    digest.py, in hex), why a parser made nothing of the page (`unparsed`: code and detail), what a declared one matched
+    (`matches`), and the milliseconds of each step. `frame`: see frame.py.
     """
 
     facts: dict[str, Any]
@@ -71,6 +72,17 @@ class Converter:
         self._wake = asyncio.Event()
         self._closed = False
         self._plugins = bool(plugins.entries())
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """One with the limits that are set."""
+        return cls(
+            timeout=settings.convert_timeout,
+            cpu_seconds=settings.convert_cpu_seconds,
+            memory_bytes=settings.convert_memory_bytes,
+            max_decoded_bytes=settings.max_decoded_bytes,
+            max_output_bytes=settings.max_output_bytes,
+        )
 
     @property
     def pid(self) -> int | None:

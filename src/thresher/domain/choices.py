@@ -33,7 +33,8 @@ class Content(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The choices for one item. `country` is a code or RANDOM, in upper case; `parser` an id or an alias.
+    """The choices for one item. `country` is a code or RANDOM, in upper case; `parser` an id or an alias;
+    `definition` what it does if it is not built in, as JSON.
 
     `timeout`: seconds that an attempt may take on the network, None for the engine's. `headers` may hold secrets: they go to the
     item's own origin and nowhere else, no log and no record included.
@@ -46,6 +47,7 @@ class Choices:
     content: Content = Content.PAGE
     timeout: float | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    definition: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, options: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Self:

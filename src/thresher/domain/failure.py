@@ -191,7 +191,7 @@ FAILURES: dict[FailureCode, FailureKind] = {
     FailureCode.PARSER_FAILED: FailureKind(
         "The batch's parser could not read the page; the detail says why.",
         False,
-        "Please report the page and the parser; apply another, or none, to the batch: the page is stored.",
+        "Mend the parser if it is yours, else report it; apply it again, another, or none, to the batch: the page is stored.",
     ),
     FailureCode.PAGE_GONE: FailureKind(
         "The stored page that this item was to be made of is gone: its batch was purged, or it cannot be read from the store.",

@@ -22,6 +22,7 @@ class ProblemCode(StrEnum):
     BATCH_NOT_FOUND = "batch_not_found"
     CONTENT_NOT_FOUND = "content_not_found"
     EVENT_NOT_FOUND = "event_not_found"
+    PARSER_NOT_FOUND = "parser_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     APPEND_CONFLICT = "append_conflict"
     BATCH_NOT_OPEN = "batch_not_open"
@@ -131,6 +132,13 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "Not Found",
         "The account, or the batch, has no event of this id that goes to a webhook.",
         "Take the id from the batch's deliveries, or from the webhook-id header.",
+    ),
+    ProblemCode.PARSER_NOT_FOUND: ProblemKind(
+        404,
+        "not_found",
+        "Not Found",
+        "The account has no parser of this name, or none of this version, or it was retired.",
+        "Look at `GET /v1/parsers`, which lists those that there are.",
     ),
     ProblemCode.METHOD_NOT_ALLOWED: ProblemKind(
         405,

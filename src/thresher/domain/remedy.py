@@ -43,7 +43,7 @@ _REMEDIES: dict[FailureCode, str] = {
     FailureCode.CONVERSION_FAILED: "Please report {url}: a page that a browser shows should convert.",
     FailureCode.CONVERSION_LIMIT: "Raise the limit that the message names, if {url} is wanted all the same.",
     FailureCode.PARSER_NO_MATCH: "Leave {url} out, or POST /v1/batches/{batch}/apply with another parser, or none: the page is stored.",
-    FailureCode.PARSER_FAILED: "Please report {url} and the parser; POST /v1/batches/{batch}/apply with another, or none: the page is stored.",
+    FailureCode.PARSER_FAILED: "Try the parser on {url} and mend it if it is yours, else report it; POST /v1/batches/{batch}/apply with it, another or none: the page is stored.",
     FailureCode.PAGE_GONE: "Fetch {url} in a new batch: the page that this item was to be made of is no longer stored.",
     FailureCode.WORKER_LOST: "Look into the workers' log for what ended them at {url}, and please report it.",
     FailureCode.DEADLINE: "Retry it, in a batch with more time, or with fewer pages of {host} in it: the time was over {after}.",

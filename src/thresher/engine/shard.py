@@ -126,7 +126,9 @@ class ShardRun:
         return list(tasks.values())
 
     def _of(self, item: ShardItem) -> Choices:
-        return self._choices.over(item.options, item.headers)
+        choices = self._choices.over(item.options, item.headers)
+        definition = self._claim.definitions.get(choices.parser or "")
+        return replace(choices, definition=definition) if definition else choices
 
     def _lane(self, host: str) -> Lane:
         lane = self._lanes.get(host)

@@ -179,13 +179,7 @@ async def _tools(
     settings: Settings, pool: database.Pool, store: Blobs, leave: Callable[[], None]
 ) -> AsyncIterator[tuple[Engine, Robots]]:
     """Everything that an attempt and a settle need, opened and closed together. `leave` ends the process in good order."""
-    converter = Converter(
-        timeout=settings.convert_timeout,
-        cpu_seconds=settings.convert_cpu_seconds,
-        memory_bytes=settings.convert_memory_bytes,
-        max_decoded_bytes=settings.max_decoded_bytes,
-        max_output_bytes=settings.max_output_bytes,
-    )
+    converter = Converter.of(settings)
     settler = Settler(pool, store, settings)
     await converter.start()
     if converter.missing:

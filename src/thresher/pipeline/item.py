@@ -169,7 +169,7 @@ async def _read(
     record = so_far | {"ms": dict(so_far["ms"])}
     made: Converted | None = None
     try:
-        made = await _convert(fetched, converter, record, How(choices.parser, choices.content))
+        made = await _convert(fetched, converter, record, How(choices.parser, choices.content, choices.definition))
         record |= {name: made.facts[name] for name in _KEPT}
         check_content(made.facts["verdict"], choices.on_blocked)
         check_parsed(made.facts["unparsed"])

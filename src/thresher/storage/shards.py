@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from thresher.domain import credit, fairness, url
+from thresher.domain import credit, fairness, parser_name, url
+from thresher.domain.parser_name import Reference
 from thresher.domain.states import BatchState
-from thresher.storage import progress, queue
+from thresher.storage import parsers, progress, queue
 from thresher.storage.database import Connection
 from thresher.storage.promotion import promote, promote_all
 from thresher.storage.queue import Entry
@@ -188,7 +189,7 @@ class Claim:
 
     Moments are those of the database's clock; this machine's is ahead of it by `skew`. `headers`: what its batch sends with
     every request. `applied`: its pages are stored, and no request is made for them. `seen`: one of its URLs may have been
-    asked for by an earlier shard.
+    asked for by an earlier shard. `definitions`: the declared parsers that its items are read by, by their ids.
     """
 
     shard: int
@@ -204,6 +205,7 @@ class Claim:
     headers: dict[str, str] | None = field(default=None, repr=False)
     applied: bool = False
     seen: bool = True
+    definitions: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +288,14 @@ async def _run(connection: Connection, shard: int, batch: int, held: int) -> Cla
         row["headers"],
         row["applied_to"] is not None,
         row["seen"],
+        await parsers.definitions(connection, batch, _declared([row["options"], *(one[0] for one in own.values())])),
     )
+
+
+def _declared(options: Sequence[dict[str, Any] | None]) -> set[Reference]:
+    """The declared parsers that are chosen: those with a version."""
+    names = {one["parser"] for one in options if one and one.get("parser")}
+    return {reference for name in names if (reference := parser_name.read(name)) and reference.version}
 
 
 def _item(

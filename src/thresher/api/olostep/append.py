@@ -19,6 +19,7 @@ from thresher.api.auth import Writer
 from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import ndjson, queries, schemas, views
 from thresher.api.olostep.lookup import find_batch
+from thresher.api.olostep.parser_choice import resolve
 from thresher.api.olostep.requests import read_append
 from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, append_body, integer, problems
 from thresher.api.reply import json_reply
@@ -76,6 +77,7 @@ async def append_items(
     async def write(connection: Connection, items: list[NewItem]) -> Response:
         batch = await find_batch(connection, caller, batch_id)
         async with _with_total(lambda: find_batch(connection, caller, batch_id)):
+            await resolve(connection, caller.id, {}, items)
             await _append(connection, batch, items, position, state.settings.max_batch_items)
         batch = await find_batch(connection, caller, batch_id)
         return json_reply(views.batch_view(batch, state.settings.usd_per_credit))
@@ -127,6 +129,7 @@ async def _append_lines(
         async for piece in ndjson.slices(request.stream()):
             items = await asyncio.to_thread(ndjson.read_slice, piece, state.settings)
             async with state.submitting(caller) as connection:
+                await resolve(connection, caller.id, {}, items, ndjson.places(piece))
                 total = await _append(connection, batch, items, position, state.settings.max_batch_items)
             position = None if position is None else total
     return json_reply(views.batch_view(await _find(state, caller, batch_id), state.settings.usd_per_credit))

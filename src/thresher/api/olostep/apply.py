@@ -7,6 +7,7 @@ from thresher.api.auth import Writer
 from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import bodies, schemas, views
 from thresher.api.olostep.lookup import find_batch, find_done
+from thresher.api.olostep.parser_choice import resolve
 from thresher.api.olostep.requests import ApplyBatch, read_apply
 from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, json_body, problems
 from thresher.api.reply import json_reply
@@ -44,6 +45,7 @@ async def apply_batch(request: Request, caller: Writer, batch_id: str, key: Idem
 
     async def write(connection: Connection, wanted: ApplyBatch) -> Response:
         batch = await find_done(connection, caller, batch_id, _PURPOSE)
+        await resolve(connection, caller.id, wanted.choices)
         try:
             made = await applying.apply(connection, batch, _anew(batch, wanted, state.settings))
         except applying.NothingStored:

@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 
 from thresher.api.olostep import headers, items, link_options
 from thresher.api.olostep.schemas import Schema
-from thresher.domain import metadata, parsers, source
+from thresher.domain import metadata, parser_name, parsers, source
 from thresher.domain.failure import FailureCode
 from thresher.domain.webhook import Subject
 
@@ -72,11 +72,24 @@ Headers = Annotated[
 
 
 _PARSER_IDS = [name for parser in parsers.every() for name in (parser.id, *parser.aliases)]
-_ParserId = Annotated[str | None, WithJsonSchema({"enum": [*_PARSER_IDS, "none", "", None]})]
+_ParserId = Annotated[
+    str | None,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": [*_PARSER_IDS, "none", "", None]},
+                {"type": "string", "pattern": parser_name.REFERENCE, "maxLength": parser_name.MAX_NAME},
+            ]
+        }
+    ),
+]
 
 
 class Parser(Schema):
-    id: _ParserId = Field(None, description="One of GET /v1/parsers. A version is not looked at.")
+    id: _ParserId = Field(None, description="One of GET /v1/parsers.")
+    version: Any = Field(
+        None, description="Of a parser of your own; absent: the newest. Of the others it is not looked at."
+    )
 
 
 # More than blanks.

@@ -13,13 +13,12 @@ import orjson
 from thresher.api.olostep.faults import EnoughFaults, Faults, kind_of
 from thresher.api.olostep.headers import read_headers
 from thresher.api.olostep.link_options import read_links_on_page
-from thresher.domain import credit, globs, parsers
+from thresher.api.olostep.parser_choice import read_parser
+from thresher.domain import credit, globs
 from thresher.domain.choices import Content
 from thresher.settings import Settings
 
 Place = tuple[str | int, ...]
-
-NO_PARSER = "No parser with this name and/or version found"  # the text by which SDKs know this refusal
 
 MAX_CHARACTERS = 1_000_000  # of patterns, in the links of a request's items: all requests wait while they are read
 
@@ -90,22 +89,6 @@ class OwnReader:
             return None
         self._characters += links.characters
         return links.to_json()
-
-
-def read_parser(fields: dict[str, Any], faults: Faults, at: Place = ()) -> str | None:
-    """The id as it was given, which may be an alias: whoever reads it knows it as such. None for no parser."""
-    value, loc = fields.get("parser"), (*at, "parser")
-    if isinstance(value, dict):
-        value, loc = value.get("id"), (*loc, "id")
-    if value is None or value in ("", "none"):
-        return None
-    if not isinstance(value, str):
-        faults.add(loc, f"must be a string, not {kind_of(value)}")
-    elif parsers.find(value) is None:
-        faults.add(loc, f"{NO_PARSER}: GET /v1/parsers lists those that there are")
-    else:
-        return value
-    return None
 
 
 def read_choice(fields: dict[str, Any], name: str, kind: type[StrEnum], faults: Faults, at: Place = ()) -> str | None:

@@ -3,14 +3,16 @@
 import asyncio
 from collections import Counter
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from math import ceil
 
 from starlette.responses import Response
 
 from thresher.api.olostep.foretold import Asked, Met, tell
 from thresher.api.olostep.lookup import find_earlier
+from thresher.api.olostep.parser_choice import resolve
 from thresher.api.olostep.refusals import Refusals
-from thresher.api.olostep.requests import read_create
+from thresher.api.olostep.requests import CreateBatch, read_create
 from thresher.api.reply import json_reply
 from thresher.api.state import IN_A_THREAD, State
 from thresher.domain import robots
@@ -19,6 +21,7 @@ from thresher.domain.forecast import sites_of
 from thresher.settings import Settings
 from thresher.storage import ledger, outlook
 from thresher.storage.accounts import Account
+from thresher.storage.database import Connection
 
 MEASURE = 100  # items of a batch that is a measure of the pace; for one that is small, half as many as it has
 
@@ -26,20 +29,45 @@ MEASURE = 100  # items of a batch that is a measure of the pace; for one that is
 async def forecast(state: State, caller: Account, body: bytes) -> Response:
     """The answer to a create that is not to be made. Raises the problems of one, but for those of single items and of credits."""
     async with state.large_forecasts if len(body) > IN_A_THREAD else nullcontext():
-        asked = await state.parse(read_forecast, body)
+        right = await state.parse(read_forecast, body)
+        async with state.connection() as connection:
+            await right.look_up_parsers(connection, caller.id)
+        asked = await asyncio.to_thread(right.asked)
         met = await _look(state, caller, asked)
         return json_reply(await asyncio.to_thread(tell, asked, met, state.settings))
 
 
-def read_forecast(body: bytes, settings: Settings) -> Asked:
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What of a create request is right by itself: items at these positions of the body; and what is refused."""
+
+    wanted: CreateBatch
+    positions: list[int]
+    refusals: Refusals
+
+    async def look_up_parsers(self, connection: Connection, account: int) -> None:
+        """Refuse the items whose parser there is not. Raises Problem(validation_error) for that of the batch."""
+        places = (("items", index) for index in self.positions)
+        await resolve(connection, account, self.wanted.options, self.wanted.items, places, self.refusals)
+
+    def asked(self) -> Asked:
+        """What is left, by its sites."""
+        refused = self.refusals.indexes
+        left = [one for one in zip(self.positions, self.wanted.items, strict=True) if one[0] not in refused]
+        choices = Choices.of(self.wanted.options, self.wanted.headers)
+        sites = sites_of(
+            (position, item.ref, choices.over(item.options, item.headers).request) for position, item in left
+        )
+        wanted = replace(self.wanted, items=[item for _, item in left])
+        return Asked(wanted, self.refusals, sites, choices.robots)
+
+
+def read_forecast(body: bytes, settings: Settings) -> Right:
     """Parse and check a create request, as far as it is right."""
     refusals = Refusals()
     wanted = read_create(body, settings, refusals)
     positions = [index for index in range(len(refusals.entries)) if index not in refusals.indexes]
-    choices = Choices.of(wanted.options, wanted.headers)
-    alike = ((item.ref, choices.over(item.options, item.headers).request) for item in wanted.items)
-    sites = sites_of((position, *one) for position, one in zip(positions, alike, strict=True))
-    return Asked(wanted, refusals, sites, choices.robots)
+    return Right(wanted, positions, refusals)
 
 
 async def _look(state: State, caller: Account, asked: Asked) -> Met:

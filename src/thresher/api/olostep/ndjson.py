@@ -3,7 +3,7 @@
 Knows nothing of batches, nor of how long it takes until the next slice is asked for.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -52,6 +52,11 @@ async def slices(body: AsyncIterable[bytes]) -> AsyncIterator[Slice]:
             yield Slice(first, lines)
             first, size, lines = first + len(lines), len(tail), []
     yield Slice(first, [*lines, bytes(tail)])
+
+
+def places(piece: Slice) -> Iterator[tuple[str, int]]:
+    """Where each item of a slice without faults stands."""
+    return (("line", number) for number, line in enumerate(piece.lines, piece.first) if line.strip())
 
 
 def read_slice(piece: Slice, settings: Settings) -> list[NewItem]:

@@ -9,11 +9,12 @@ from typing import Any
 import orjson
 
 from thresher.api.olostep.bodies import LATEST
-from thresher.api.olostep.choices import read_choice, read_parser
+from thresher.api.olostep.choices import read_choice
 from thresher.api.olostep.faults import Faults, kind_of
 from thresher.api.olostep.headers import read_headers
 from thresher.api.olostep.items import items_name, read_items, wait_fault
 from thresher.api.olostep.link_options import read_links_on_page
+from thresher.api.olostep.parser_choice import read_parser
 from thresher.api.olostep.refusals import Refusals
 from thresher.api.olostep.urls import read_url
 from thresher.domain import country, metadata, source

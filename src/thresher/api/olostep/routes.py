@@ -12,6 +12,7 @@ from thresher.api.olostep import bodies, queries, schemas, views
 from thresher.api.olostep.forecast import forecast
 from thresher.api.olostep.forecast_schemas import BatchForecast
 from thresher.api.olostep.lookup import find_batch, find_earlier, find_even_purged
+from thresher.api.olostep.parser_choice import resolve
 from thresher.api.olostep.requests import CreateBatch, read_changes, read_create
 from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, integer, json_body, problems
 from thresher.api.reply import json_reply
@@ -58,6 +59,7 @@ async def create_batch(
         return await state.parse(read_create, await request.body())
 
     async def write(connection: Connection, wanted: CreateBatch) -> Response:
+        await resolve(connection, caller.id, wanted.options, wanted.items)
         try:
             earlier = await find_earlier(connection, caller, wanted.compare_with)
             batch = await submit.create(connection, _new_batch(caller, wanted, earlier, state))

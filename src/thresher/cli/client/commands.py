@@ -338,14 +338,6 @@ def list_batches(
     run(lambda settings: jobs.recent(settings, limit, as_json=as_json), data_dir)
 
 
-@commands.command(epilog="Example: thresher batch urls.txt --parser @thresher/product -o products.jsonl")
-def parsers(data_dir: DataDirectory = None, as_json: Json = False) -> None:
-    """List the parsers that a batch can choose from; with --json, what each one makes of a page."""
-    from thresher.cli.client import jobs
-
-    run(lambda settings: jobs.parsers(settings, as_json=as_json), data_dir)
-
-
 @commands.command(epilog="Example: thresher cancel batch_abc")
 def cancel(batch_id: BatchId, data_dir: DataDirectory = None, as_json: Json = False) -> None:
     """Cancel a batch. What is finished stays, what is not is never begun."""

@@ -28,7 +28,6 @@ __all__ = [
     "cancel",
     "explain",
     "forecast",
-    "parsers",
     "recent",
     "result_options",
     "results",
@@ -137,15 +136,6 @@ async def recent(settings: Settings, limit: int, *, as_json: bool) -> ExitCode:
         async with connected(settings, shown) as remote:
             answer = await remote.call("GET", "/v1/batches/recent", params={"limit": limit})
     show.json(answer) if as_json else show.batches(answer["data"])
-    return ExitCode.OK
-
-
-async def parsers(settings: Settings, *, as_json: bool) -> ExitCode:
-    """Print the parsers that the server has."""
-    with display(as_json=as_json) as shown:
-        async with connected(settings, shown) as remote:
-            answer = await remote.call("GET", "/v1/parsers")
-    show.json(answer) if as_json else show.parsers(answer["data"])
     return ExitCode.OK
 
 

@@ -30,6 +30,7 @@ _EXIT_CODES = {
     "batch_not_found": ExitCode.NOT_FOUND,
     "batch_purged": ExitCode.NOT_FOUND,
     "event_not_found": ExitCode.NOT_FOUND,
+    "parser_not_found": ExitCode.NOT_FOUND,
     "content_not_found": ExitCode.NOT_FOUND,
     "validation_error": ExitCode.USAGE,
 }

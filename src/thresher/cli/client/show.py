@@ -44,15 +44,6 @@ def batches(views: Sequence[Json]) -> None:
         print("There are no batches. `thresher batch` makes one.", file=sys.stderr)
 
 
-def parsers(views: Sequence[Json]) -> None:
-    """A row each, with the other ids, and the package of those that are not built in."""
-    rows = [
-        (view["id"], str(view["credits"]), view["title"], ", ".join(view["aliases"]), view["package"] or "built in")
-        for view in views
-    ]
-    table.write(rows, ("parser", "credits", "what it reads", "also", "from"))
-
-
 def explanation(told: Json) -> None:
     """What became of an item: its state, its steps with the seconds since the first one, what can be done."""
     state = ", ".join(filter(None, (told["status"], told["code"])))

@@ -84,13 +84,7 @@ async def blobs(settings: Settings) -> Finding:
 
 async def converter(settings: Settings) -> Finding:
     """The converter, by converting a page in a child process as workers do."""
-    child = Converter(
-        timeout=settings.convert_timeout,
-        cpu_seconds=settings.convert_cpu_seconds,
-        memory_bytes=settings.convert_memory_bytes,
-        max_decoded_bytes=settings.max_decoded_bytes,
-        max_output_bytes=settings.max_output_bytes,
-    )
+    child = Converter.of(settings)
     remedy = "Raise THRESHER_CONVERT_MEMORY_BYTES if it is set low; otherwise install Thresher again."
     try:
         await child.start()

@@ -45,3 +45,15 @@ ALTER TABLE batch ADD COLUMN compare_with bigint REFERENCES batch, ADD COLUMN ch
 ALTER TABLE event DROP CONSTRAINT event_state_check, DROP CONSTRAINT event_check1,
     ADD CHECK (state IN ('pending', 'delivered', 'gone', 'given_up', 'unsent')),
     ADD CHECK (CASE WHEN url IS NULL THEN state IS NULL OR state = 'pending' ELSE state IS NOT NULL END);
+
+-- Parsers that accounts have declared, a row for each version. Nothing of a row is ever changed but that it is retired: new
+-- batches cannot choose it then, and those that have done so read it to their end. The JSON is text, for the order of its keys.
+CREATE TABLE parser (
+    account_id bigint NOT NULL REFERENCES account,
+    name       text NOT NULL,
+    version    int NOT NULL CHECK (version > 0),
+    definition text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    retired_at timestamptz,
+    PRIMARY KEY (account_id, name, version)
+);
