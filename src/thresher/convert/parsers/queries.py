@@ -1,7 +1,9 @@
 """Selectors and patterns of a definition, compiled: CSS and XPath 1.0 by turbohtml, regular expressions by RE2.
 
 RE2 takes a time that grows with the text alone, whatever the pattern, which is why a pattern with a backreference or a
-look-around is none here. A selector has no such bound: what one takes too long for dies with the converter child.
+look-around is none here. A selector has no such bound: what one takes too long for dies with the converter child. But it is
+tried where it is declared, too, beside everybody's requests: so predicates are nested a few levels deep, as each multiplies the
+time, and functions that make texts longer than what they are given are none here.
 """
 
 import math
@@ -18,6 +20,17 @@ Query = Callable[[Document | Element], Sequence[Found]]
 
 _MEMORY = 2**20  # bytes of a compiled pattern, which bound the time to compile one to some 30 ms
 _SUFFIX = re.compile(r"^(.*?)\s*::(?:(text)|attr\(\s*([^\s()]{1,100})\s*\))$", re.DOTALL)
+_DEEPEST = 3  # predicates inside of each other
+_LITERAL = re.compile(r"\"[^\"]*\"|'[^']*'")
+_FUNCTION = re.compile(r"([^\W\d][\w.-]*(?:::?[^\W\d][\w.-]*)*)\s*\(")
+# XPath 1.0, 2.3 and 4: the node tests and the core library. The library has more, of EXSLT and of XPath 2.0.
+_FUNCTIONS = frozenset(
+    "comment text processing-instruction node "
+    "last position count id local-name namespace-uri name "
+    "string concat starts-with contains substring-before substring-after substring string-length normalize-space translate "
+    "boolean not true false lang number sum floor ceiling round".split()
+)
+_WORDS = frozenset(("and", "or", "div", "mod"))  # a parenthesis may follow them
 _PROBE = turbohtml.parse("<title>a</title><div id=a class=a><p>a</p></div>")
 
 
@@ -61,6 +74,7 @@ def _own_text(element: Element) -> str:
 
 def xpath(text: str) -> Query:
     """What an XPath 1.0 expression finds from a node; a number, a text or a truth is found once. Raises BadQuery."""
+    _bounded(text)
     try:
         expression = XPath(text)
         expression(_PROBE)  # functions and prefixes are looked up when they are met
@@ -76,6 +90,20 @@ def xpath(text: str) -> Query:
         return [str(value).lower() if isinstance(value, bool) else value]
 
     return run
+
+
+def _bounded(text: str) -> None:
+    """Raises BadQuery for an expression that may take for ever, or make a text of any length, on the smallest page."""
+    bare = _LITERAL.sub("''", text)
+    depth = 0
+    for bracket in re.findall(r"[\[\]]", bare):
+        depth += 1 if bracket == "[" else -1
+        if depth > _DEEPEST:
+            raise BadQuery(f"predicates are nested deeper than {_DEEPEST} levels, the limit")
+    for match in _FUNCTION.finditer(bare):
+        name = match[1].rpartition("::")[2]  # without an axis
+        if name not in _FUNCTIONS and name not in _WORDS:
+            raise BadQuery(f"{name} is no function of XPath 1.0")
 
 
 def pattern(text: str) -> Any:
