@@ -78,6 +78,14 @@ async def test_what_is_no_parser_is_refused_with_every_place(api: Api, monkeypat
     for name in ("@thresher/mine", "@olostep/mine", "@thresher/article", "none", "My-Shop", "a@2"):
         assert places(await refused(api, "PUT", f"/v1/parsers/{name}", 400, json=SHOP)) == {"path.parser_id"}
     assert (await refused(api, "PUT", "/v1/parsers/x", 400, content=b"["))["code"] == "validation_error"
+    many = b'{"fields": [' + b"[]," * 1_000_000 + b"[]]}"  # some more of them would hold up all requests for seconds
+    for method, path in (("PUT", "/v1/parsers/x"), ("POST", "/v1/parsers/dry-run")):
+        assert "more than 1000000 arrays and objects" in (await refused(api, method, path, 400, content=many))["detail"]
+    page = {"definition": SHOP, "html": "x" * (api.settings.max_body_bytes + 1)}
+    assert (
+        "html: 20971521 bytes; the limit"
+        in (await refused(api, "POST", "/v1/parsers/dry-run", 400, json=page))["detail"]
+    )
     monkeypatch.setattr(parsers, "MOST", 1)
     await put(api, "my-shop", SHOP)
     await put(api, "my-shop", OTHER)

@@ -6,7 +6,7 @@ from typing import Any
 from thresher.api.olostep.faults import Faults, kind_of
 from thresher.api.olostep.parser_choice import read_parser
 from thresher.api.olostep.requests import read_object
-from thresher.api.olostep.urls import read_url
+from thresher.api.olostep.urls import read_url, too_long
 from thresher.convert.parsers import declared
 from thresher.domain import definition
 from thresher.domain.definition import InvalidDefinition
@@ -26,9 +26,9 @@ class Trial:
     url: Url | None
 
 
-def read_definition(body: bytes, _: Settings) -> str:
+def read_definition(body: bytes, settings: Settings) -> str:
     """The JSON to be kept of a definition that can be run. Raises Problem(validation_error) naming fields and limits."""
-    value = read_object(body)
+    value = read_object(body, settings)
     with Faults() as faults:
         _check(value, (), faults)
     return definition.text_of(value)
@@ -36,7 +36,7 @@ def read_definition(body: bytes, _: Settings) -> str:
 
 def read_trial(body: bytes, settings: Settings) -> Trial:
     """Parse and check what is to be tried. Raises Problem(validation_error)."""
-    request = read_object(body)
+    request = read_object(body, settings)
     with Faults() as faults:
         given, parser = request.get("definition"), read_parser(request, faults)
         if (given is None) == (parser is None):
@@ -48,6 +48,11 @@ def read_trial(body: bytes, settings: Settings) -> Trial:
             faults.add(("html",), "is required, or else the url of a page to be fetched", _KIND)
         if html is not None and (not isinstance(html, str) or not html.strip()):
             faults.add(("html",), f"must be the HTML of a page, not {kind_of(html) if html else 'nothing'}")
+        elif html is not None and too_long(html, settings.max_body_bytes):
+            limit = settings.max_body_bytes
+            faults.add(
+                ("html",), f"{len(html.encode())} bytes; the limit of a page is {limit} (THRESHER_MAX_BODY_BYTES)"
+            )
         where = _url(url, settings, faults)
     return Trial(None if given is None else definition.text_of(given), parser, html, where)
 

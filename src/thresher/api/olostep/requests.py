@@ -76,8 +76,7 @@ def read_create(body: bytes, settings: Settings, refusals: Refusals | None = Non
 
     With `refusals`, what is wrong with single items is noted there, and those are left out.
     """
-    _not_too_many_values(body, settings)
-    request = read_object(body)
+    request = read_object(body, settings)
     with Faults() as faults:
         pairs = faults.metadata = _metadata(request, faults)
         is_open = _open(request, faults)
@@ -97,9 +96,8 @@ def read_create(body: bytes, settings: Settings, refusals: Refusals | None = Non
 
 def read_append(body: bytes, settings: Settings) -> list[NewItem]:
     """Parse and check the items of an append in JSON. Raises Problem(validation_error) as `read_create` does."""
-    _not_too_many_values(body, settings)
     with Faults() as faults:
-        return read_items(read_object(body), settings, faults)
+        return read_items(read_object(body, settings), settings, faults)
 
 
 def read_changes(body: bytes, settings: Settings) -> Any:
@@ -107,8 +105,7 @@ def read_changes(body: bytes, settings: Settings) -> Any:
 
     Raises Problem: invalid_metadata if there is none or something beside it, validation_error.
     """
-    _not_too_many_values(body, settings)
-    request = read_object(body)
+    request = read_object(body, settings)
     if set(request) != {"metadata"}:
         raise Problem(ProblemCode.INVALID_METADATA, "No metadata field provided. Only metadata can be updated.")
     metadata.merged({}, request["metadata"], "metadata")
@@ -117,16 +114,14 @@ def read_changes(body: bytes, settings: Settings) -> Any:
 
 def read_test(body: bytes, settings: Settings) -> str:
     """Parse and check the request for a test event: the URL of the receiver. Raises Problem(validation_error)."""
-    _not_too_many_values(body, settings)
     with Faults() as faults:
-        url = read_webhook(read_object(body), settings, faults, required=True)
+        url = read_webhook(read_object(body, settings), settings, faults, required=True)
     return url or ""
 
 
 def read_recover(body: bytes, settings: Settings) -> float:
     """Parse and check the time to recover from, in seconds since the epoch. Raises Problem(validation_error)."""
-    _not_too_many_values(body, settings)
-    value = read_object(body).get("since")
+    value = read_object(body, settings).get("since")
     with Faults() as faults:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST:
             faults.add(("since",), f"must be a number of seconds since the epoch, from 0 to {LATEST}")
@@ -137,8 +132,7 @@ def read_retry(body: bytes, settings: Settings) -> RetryBatch:
     """Parse and check what is to be retried of a batch; the body may be empty. Raises Problem(validation_error)."""
     if not body.strip():
         return RetryBatch(frozenset(), {})
-    _not_too_many_values(body, settings)
-    request = read_object(body)
+    request = read_object(body, settings)
     with Faults() as faults:
         codes = _codes(request.get("codes"), faults)
         changes = _changes(request, faults)
@@ -147,8 +141,7 @@ def read_retry(body: bytes, settings: Settings) -> RetryBatch:
 
 def read_apply(body: bytes, settings: Settings) -> ApplyBatch:
     """Parse and check how pages are to be read anew; the body may be empty. Raises Problem(validation_error)."""
-    _not_too_many_values(body, settings)
-    request = read_object(body) if body.strip() else {}
+    request = read_object(body, settings) if body.strip() else {}
     with Faults() as faults:
         choices: dict[str, Any] = {}
         if "parser" in request:
@@ -232,8 +225,9 @@ def _not_too_many_values(body: bytes, settings: Settings) -> None:
         raise _refused(f"The request body holds more than {limit} arrays and objects, the limit.", "too_long")
 
 
-def read_object(body: bytes) -> dict[str, Any]:
+def read_object(body: bytes, settings: Settings) -> dict[str, Any]:
     """The JSON object that a request's body must be. Raises Problem(validation_error)."""
+    _not_too_many_values(body, settings)
     if not body.strip():
         raise _refused("The request body is empty; a JSON object is expected.", "json_empty")
     try:

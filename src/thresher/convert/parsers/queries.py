@@ -25,10 +25,39 @@ _LITERAL = re.compile(r"\"[^\"]*\"|'[^']*'")
 _FUNCTION = re.compile(r"([^\W\d][\w.-]*(?:::?[^\W\d][\w.-]*)*)\s*\(")
 # XPath 1.0, 2.3 and 4: the node tests and the core library. The library has more, of EXSLT and of XPath 2.0.
 _FUNCTIONS = frozenset(
-    "comment text processing-instruction node "
-    "last position count id local-name namespace-uri name "
-    "string concat starts-with contains substring-before substring-after substring string-length normalize-space translate "
-    "boolean not true false lang number sum floor ceiling round".split()
+    [
+        "comment",
+        "text",
+        "processing-instruction",
+        "node",
+        "last",
+        "position",
+        "count",
+        "id",
+        "local-name",
+        "namespace-uri",
+        "name",
+        "string",
+        "concat",
+        "starts-with",
+        "contains",
+        "substring-before",
+        "substring-after",
+        "substring",
+        "string-length",
+        "normalize-space",
+        "translate",
+        "boolean",
+        "not",
+        "true",
+        "false",
+        "lang",
+        "number",
+        "sum",
+        "floor",
+        "ceiling",
+        "round",
+    ]
 )
 _WORDS = frozenset(("and", "or", "div", "mod"))  # a parenthesis may follow them
 _PROBE = turbohtml.parse("<title>a</title><div id=a class=a><p>a</p></div>")
