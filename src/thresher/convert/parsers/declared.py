@@ -22,7 +22,7 @@ from thresher.domain.failure import FailureCode, ItemFailed
 
 MAX_VALUES = 10_000  # of a page, in lists and out of them
 MAX_TEXT = 1_000_000  # characters of one value
-SECONDS = 5.0  # of the processor, between two queries: a single one has as long as the page
+SECONDS = 5.0  # of the processor, looked at between queries and matches: a single query has as long as the page
 _SHOWN = 60  # characters of a text that was of no use
 _LONG = 500  # characters of a reason
 
@@ -164,8 +164,7 @@ class _Reading:
         return []
 
     def _run(self, rule: _Rule, query: Query, node: Node) -> Sequence[Found]:
-        if time.process_time() > self._end:
-            raise self._beyond(rule, f"not read after {SECONDS:g} s of processor time")
+        self._in_time(rule)
         try:
             return query(node)
         except (ValueError, TypeError) as error:
@@ -199,12 +198,17 @@ class _Reading:
         empty = True
         for part in [text] if rule.pattern is None else _parts(rule.pattern, text):
             empty = False
+            self._in_time(rule)  # what gives no value is counted nowhere
             if (value := cast(part, kind, self._page)) is not None:
                 yield value
             else:
                 match.reason = f"{part[:_SHOWN]!r} is no {kind}" if part else "what matches is empty"
         if empty:
             match.reason = f"the regex finds nothing in {text[:_SHOWN]!r}"
+
+    def _in_time(self, rule: _Rule) -> None:
+        if time.process_time() > self._end:
+            raise self._beyond(rule, f"not read after {SECONDS:g} s of processor time")
 
     def _beyond(self, rule: _Rule, what: str) -> ItemFailed:
         return ItemFailed(FailureCode.PARSER_FAILED, f"{rule.field.place}: {what}")
