@@ -90,7 +90,7 @@ async def test_an_apply_is_paid_for_and_one_of_nothing_or_of_no_sense_is_refused
     account = await pool.fetchval("SELECT min(id) FROM account")
     async with pool.acquire() as connection:
         await ledger.grant(connection, account, 1)
-    assert await refused({"parser": None}) == (
+    assert await refused({"parser": None, "content": None}) == (
         402,
         "credits_exhausted",
         "This needs 2 credits, and the account has 1 available.",

@@ -98,11 +98,11 @@ async def test_what_an_item_chooses_is_kept_and_told_without_its_headers_and_pri
         "links_on_page": LINKS,
         "content": "page",
     }
-    nothing = {"method": None, "headers": None, "timeout": None, "links_on_page": None, "content": None}
+    nothing = {"method": None, "headers": None, "timeout": None, "links_on_page": None, "content": None, "parser": None}
     items = [
         {"url": "https://a.example/0", **own},
         {"url": "https://a.example/1", **nothing},
-        {"url": "https://a.example/2", "parser": None, "headers": {}},
+        {"url": "https://a.example/2", "parser": "", "headers": {}},
         {"url": "https://a.example/3", "parser": "none", "content": "main"},
     ]
     fields = {"parser": "@thresher/product", "headers": {"Cookie": SECRET}, "content": "main"}

@@ -143,7 +143,7 @@ class NewItem(Schema):
         description="Seconds that an attempt may take on the network.",
         json_schema_extra={"exclusiveMinimum": 0},
     )
-    parser: Parser | _ParserId = Field(None, description="Instead of the batch's; null or none for no parser.")
+    parser: Parser | _ParserId = Field(None, description="Instead of the batch's; none for no parser.")
     links_on_page: LinksOnPage | None = Field(None, description="Instead of the batch's.")
     content: Literal["page", "main"] | None = Field(None, description="Absent: as the batch.")
 
@@ -226,7 +226,7 @@ class Retry(Schema):
 class Apply(Schema):
     """What is absent is as in the batch."""
 
-    parser: Parser | _ParserId = Field(None, description="What reads every page into JSON; null or none: no parser.")
+    parser: Parser | _ParserId = Field(None, description="What reads every page into JSON; none: no parser.")
     content: Literal["page", "main"] | None = Field(None, description="What becomes markdown and text.")
     links_on_page: LinksOnPage | None = None
     on_blocked: Literal["fail", "keep"] | None = None

@@ -45,8 +45,8 @@ class OwnReader:
         self._characters = 0
 
     def read(self, entry: dict[str, Any], at: Place) -> Own:
-        """The choices of an item. A null counts as absent, but for `parser`: that is none, whatever the batch has."""
-        chosen = {name: entry[name] for name in _ALIKE if name in entry}
+        """The choices of an item. A null counts as absent: clients write what is not set so."""
+        chosen = {name: entry[name] for name in _ALIKE if entry.get(name) is not None}
         own = self._look_up(chosen, at) if chosen else Own()
         headers = read_headers(entry, self._faults, at)
         return own if headers is None else Own(own.options, headers, own.price)

@@ -144,7 +144,7 @@ def read_apply(body: bytes, settings: Settings) -> ApplyBatch:
     request = read_object(body, settings) if body.strip() else {}
     with Faults() as faults:
         choices: dict[str, Any] = {}
-        if "parser" in request:
+        if request.get("parser") is not None:
             choices["parser"] = read_parser(request, faults)
         for name, kind in (("content", Content), ("on_blocked", OnBlocked)):
             if chosen := read_choice(request, name, kind, faults):
