@@ -9,8 +9,8 @@ from starlette.responses import Response
 from thresher.api.auth import Writer
 from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import bodies, queries, schemas, views
+from thresher.api.olostep.followups import RetryBatch, read_retry
 from thresher.api.olostep.lookup import find_batch, find_done
-from thresher.api.olostep.requests import RetryBatch, read_retry
 from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, json_body, problems, some_of
 from thresher.api.reply import json_reply
 from thresher.api.state import state_of

@@ -6,9 +6,9 @@ from starlette.responses import Response
 from thresher.api.auth import Writer
 from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import bodies, schemas, views
+from thresher.api.olostep.followups import ApplyBatch, read_apply
 from thresher.api.olostep.lookup import find_batch, find_done
 from thresher.api.olostep.parser_choice import resolve
-from thresher.api.olostep.requests import ApplyBatch, read_apply
 from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, json_body, problems
 from thresher.api.reply import json_reply
 from thresher.api.state import state_of

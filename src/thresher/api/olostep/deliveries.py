@@ -12,8 +12,8 @@ from thresher.api.auth import Reader, Writer
 from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import bodies, queries
 from thresher.api.olostep import webhook_schemas as schemas
+from thresher.api.olostep.followups import read_recover, read_test
 from thresher.api.olostep.lookup import find_batch
-from thresher.api.olostep.requests import read_recover, read_test
 from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, integer, json_body, problems
 from thresher.api.reply import json_reply
 from thresher.api.state import state_of

@@ -9,11 +9,12 @@ from starlette.responses import Response
 from thresher.api.auth import Reader, Writer
 from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import bodies, queries, schemas, views
+from thresher.api.olostep.followups import read_changes
 from thresher.api.olostep.forecast import forecast
 from thresher.api.olostep.forecast_schemas import BatchForecast
 from thresher.api.olostep.lookup import find_batch, find_earlier, find_even_purged
 from thresher.api.olostep.parser_choice import resolve
-from thresher.api.olostep.requests import CreateBatch, read_changes, read_create
+from thresher.api.olostep.requests import CreateBatch, read_create
 from thresher.api.openapi import BODY_PROBLEMS, PROBLEMS, integer, json_body, problems
 from thresher.api.reply import json_reply
 from thresher.api.state import State, state_of
