@@ -3,6 +3,7 @@
 The page is in the request, or it is fetched as any other: by a batch of one, whose stored page is read here.
 """
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -103,7 +104,8 @@ async def _fetched(
         failed = (item.failure, item.detail) if item.state is ItemState.FAILED and item.failure else _LATE
         return _view(where.href, failure_view(*failed)) | beside
     async with results.opened(state, results.Result(retrieve_id, caller, batch, item)) as frame:
-        return await _tried(bench, frame.source(), how) | beside
+        source = await asyncio.to_thread(frame.source)
+    return await _tried(bench, source, how) | beside  # not in there: whoever reads results would wait for the converter
 
 
 async def _batch_of_one(state: State, caller: Account, where: Url) -> Batch:
