@@ -9,7 +9,7 @@ import pytest
 from tests.api.conftest import Api
 from tests.api.worker import Worker
 
-from thresher.api import dry_run
+from thresher.api import dry_run, workbench
 from thresher.convert.document import Source
 from thresher.domain.failure import FailureCode
 from thresher.storage import parsers
@@ -241,12 +241,19 @@ async def test_a_dry_run_on_a_url_is_fetched_as_any_page_and_says_why_not(
     assert (await api.get(f"/v1/batches/{found['batch_id']}"))["outcome"] == "cancelled"
 
 
-async def test_a_server_that_ends_has_no_converter_left_and_tries_nothing_more(api: Api) -> None:
+async def test_a_server_that_is_busy_or_ends_says_so_and_has_no_converter_left(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await tried(api, html=HTML, definition=SHOP)
     bench = api.app.state.workbench
+    monkeypatch.setattr(workbench, "LINE", 0.05)
+    async with bench._turn:
+        answer: httpx.Response = await api.client.post("/v1/parsers/dry-run", json={"html": HTML, "definition": SHOP})
+    assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+    assert answer.json()["detail"].startswith("Others are trying parsers")
     child = bench._converter.pid
     await bench.close()
     assert bench._converter.pid is None
     assert child is not None
-    answer: httpx.Response = await api.client.post("/v1/parsers/dry-run", json={"html": HTML, "definition": SHOP})
+    answer = await api.client.post("/v1/parsers/dry-run", json={"html": HTML, "definition": SHOP})
     assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")

@@ -29,7 +29,7 @@ class Workbench:
         self._closed = False
 
     async def convert(self, source: Source, how: How) -> Converted:
-        """Raises ItemFailed as the converter does, TimeoutError if the line does not move, Problem(service_unavailable) where none can be started, or not any more."""
+        """Raises ItemFailed as the converter does; Problem(service_unavailable) where the line does not move, or no child can be started."""
         async with self._at_the_bench():
             try:
                 return await (await self._started()).convert(source, how=how)
@@ -47,8 +47,12 @@ class Workbench:
 
     @asynccontextmanager
     async def _at_the_bench(self) -> AsyncIterator[None]:
-        async with asyncio.timeout(LINE):
-            await self._turn.acquire()
+        try:
+            async with asyncio.timeout(LINE):
+                await self._turn.acquire()
+        except TimeoutError:
+            detail = f"Others are trying parsers, and have not ended within {LINE:g} s."
+            raise Problem(ProblemCode.SERVICE_UNAVAILABLE, detail) from None
         try:
             yield
         finally:
