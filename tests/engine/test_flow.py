@@ -106,7 +106,7 @@ async def test_a_paused_host_delays_nobody(cluster: Cluster, origin: Origin, poo
         pool, ["http://free.site.example/page/later", "http://busy.site.example/busy/1/later"], lifetime=7200
     )
     await cluster.start(1, THRESHER_ITEM_TIMEOUT="7200", THRESHER_CONNECTIONS_PER_HOST="2")
-    batch = await until(pool, batch, lambda now: now.completed == 30)
+    batch = await until(pool, batch, lambda now: now.completed == 30 and not now.processing)
     later = await until(pool, later, lambda now: now.completed == 1)
     asked = Counter(host for host, _ in origin.asked)
     assert asked["free.site.example"] == 31
