@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from thresher.convert.document import How, Source
@@ -160,7 +160,7 @@ class Converter:
                 "content_type": job.source.content_type,
                 "content_encoding": job.source.content_encoding,
                 "requested": job.source.requested,
-                "how": asdict(job.how),
+                "how": job.how,
                 "meta": job.meta,
             }
             try:

@@ -73,6 +73,12 @@ class ShardRun:
         self._retries: dict[int, float] = {}  # by ord: when, on the monotonic clock
         self._settling: dict[int, asyncio.Future[bool]] = {}
         self._under_way = 0
+        self._tasks = self._grouped()
+
+    @property
+    def origins(self) -> set[str]:
+        """Where its requests go, unless redirects lead elsewhere."""
+        return {task.way.url.origin for task in self._tasks}
 
     def stop(self) -> None:
         """Begin nothing more; what is under way gets `stop_grace`, the rest is given back."""
@@ -89,7 +95,7 @@ class ShardRun:
 
         Everything that it does not return is settled when it returns.
         """
-        for task in self._tasks():
+        for task in self._tasks:
             lane = self._store if task.page or self._claim.applied else self._lane(task.way.url.host)
             lane.todo.append(task)
         for lane in self._lanes.values():
@@ -114,7 +120,7 @@ class ShardRun:
         rests = rests_of(self._claim, self._unsettled.values(), dict.fromkeys(self._unsettled, _RECOVERY), {})
         return [replace(rest, dispatched_at=self._claim.dispatched_at) for rest in rests]
 
-    def _tasks(self) -> list[Task]:
+    def _grouped(self) -> list[Task]:
         """The items, those together that ask alike for one page; of an applied batch those that are made of one stored page."""
         tasks: dict[Hashable, Task] = {}
         for item in self._claim.items:

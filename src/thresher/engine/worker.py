@@ -28,7 +28,7 @@ from thresher.convert.sandbox import Converter
 from thresher.domain.choices import Choices, RobotsMode
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import ItemState, Outcome
-from thresher.domain.way import Way, way
+from thresher.domain.way import Way
 from thresher.engine import heap
 from thresher.engine.company import Company
 from thresher.engine.courier import Courier
@@ -120,9 +120,9 @@ class Worker:
         async with self._pool.acquire() as connection:
             known = await hosts.known(connection, claim.bucket)
             stored = await pages.find(connection, claim)
-        if not claim.applied and Choices.of(claim.options).robots is not RobotsMode.IGNORE:
-            await self._robots.recall({way(item.ref, item.attempts).url.origin for item in claim.items})
         run = ShardRun(claim, lease, self._engine, known, stored)
+        if not claim.applied and Choices.of(claim.options).robots is not RobotsMode.IGNORE:
+            await self._robots.recall(run.origins)
         self._running.add(run)
         if self._draining:
             run.stop()
