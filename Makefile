@@ -25,10 +25,10 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check fuzz soak bench docs lock clean
+.PHONY: help setup demo run test check fuzz soak bench bench-documents docs lock clean
 
 help: ## Print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install Thresher and its tools into .venv; again only when the lock has changed
 
@@ -62,6 +62,9 @@ soak: setup ## Put 5,000 mixed pages, hostile ones among them, through a server:
 
 bench: setup $(PEERS_STAMP) ## Measure against Scrapy and a bare prototype; CORPUS=DIR URLS=2000 ROUNDS=3
 	$(BIN)/python -m bench.compare $(if $(CORPUS),--corpus $(CORPUS)) --urls $(URLS) --rounds $(ROUNDS)
+
+bench-documents: setup $(PEERS_STAMP) ## Measure documents against the bare libraries and markitdown; CORPUS=DIR ROUNDS=3
+	$(BIN)/python -m bench.documents $(if $(CORPUS),--corpus $(CORPUS)) --rounds $(ROUNDS) --peers $(PEERS)/bin/python
 
 $(PEERS_STAMP): requirements/bench.lock
 	$(PYTHON) -m venv --clear $(PEERS)

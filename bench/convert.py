@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 from thresher.convert.convert import convert
+from thresher.convert.converter import Converter
 from thresher.convert.document import Source
 from thresher.convert.frame import Frame, encode
 from thresher.convert.laps import Laps
-from thresher.convert.sandbox import Converter
 
 MIB = 2**20
 

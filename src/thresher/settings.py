@@ -225,6 +225,30 @@ class Settings(BaseSettings):
     )
     max_output_bytes: int = Field(64 * MIB, ge=KIB, description="Bytes of all that is made of one page.")
 
+    # -- documents
+    document_timeout: float = Field(
+        300.0, gt=0, description="Seconds for converting one document, which has many pages and a child of its own."
+    )
+    document_cpu_seconds: float = Field(
+        240.0, gt=0, description="Seconds of processor time for converting one document."
+    )
+    document_memory_bytes: int = Field(
+        2 * GIB,
+        ge=256 * MIB,
+        description="Address space that a child for documents may use beyond what it has at its start; it is started at the first document.",
+    )
+    document_max_pages: int = Field(2000, ge=1, description="Pages (slides, sheets) converted of one document.")
+    document_max_unpacked_bytes: int = Field(
+        512 * MIB,
+        ge=MIB,
+        description="Bytes of what is packed in one document (DOCX, XLSX, PPTX, ODT, ODS, EPUB), in all.",
+    )
+    document_max_parts: int = Field(10_000, ge=1, description="Files packed in one document, and parts of one mail.")
+    ocr_data: Path | None = Field(
+        None,
+        description="Folder with Tesseract's data (*.traineddata) for pages that are pictures. By default the one that thresher[ocr] has installed; without any, scans fail as no_text.",
+    )
+
     # -- the life of a batch
     retries: int = Field(3, ge=0, le=10, description="Further attempts after a failure that a retry can help.")
     item_timeout: float = Field(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from tests.files import pdf, zipped
 from tests.origins.raw import Blackhole, RawOrigin, Responder, redirect, reply, sends
 from tests.origins.script import PAGE, WHOLE, Script, raw
 from tests.origins.stage import Stage
@@ -31,6 +32,9 @@ LIMITS = {
     "THRESHER_MAX_BODY_BYTES": str(MIB),
     "THRESHER_MAX_DECODED_BYTES": str(2 * MIB),
     "THRESHER_MAX_OUTPUT_BYTES": "200000",
+    "THRESHER_DOCUMENT_MAX_PAGES": "2",
+    "THRESHER_DOCUMENT_MAX_UNPACKED_BYTES": str(MIB),
+    "THRESHER_OCR_DATA": "/nonexistent",
 }
 
 # Codes that come of more than what one origin does, and the tests that bring each about for real.
@@ -75,6 +79,11 @@ def _packed(body: bytes) -> Responder:
     return reply(body, headers=HTML | {"Content-Encoding": "gzip"})
 
 
+def _document(body: bytes) -> Responder:
+    return reply(body, headers={"Content-Type": "application/octet-stream"})
+
+
+SHEET = pdf.paragraphs("Grain", "Wheat and rye.")
 SCRIPTS = {
     FailureCode.INVALID_URL: redirect("ftp://ftp.example/"),
     FailureCode.ROBOTS_DISALLOWED: sends(WHOLE),
@@ -92,6 +101,11 @@ SCRIPTS = {
     FailureCode.SOFT_404: _shown(FailureCode.SOFT_404),
     FailureCode.EMPTY_PAGE: _shown(FailureCode.EMPTY_PAGE),
     FailureCode.UNSUPPORTED_CONTENT: reply(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", headers={"Content-Type": "image/png"}),
+    FailureCode.DOCUMENT_ENCRYPTED: _document(pdf.pdf(SHEET, password="secret")),
+    FailureCode.DOCUMENT_BROKEN: _document(b"%PDF-1.7 and no more"),
+    FailureCode.DOCUMENT_TOO_LARGE: _document(zipped.package(zipped.docx(" " * 2 * MIB))),
+    FailureCode.TOO_MANY_PAGES: _document(pdf.pdf(SHEET, SHEET, SHEET)),
+    FailureCode.NO_TEXT: _document(pdf.pdf(pdf.scan())),
     FailureCode.CONVERSION_LIMIT: reply(PAGE + b"<p>wheat " * 100_000, headers=HTML),
 }
 FORBIDDEN = {"/robots.txt": reply(b"User-agent: *\nDisallow: /")}

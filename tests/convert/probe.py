@@ -1,6 +1,6 @@
 """What a page that has taken over the converter could try, each tried in a process confined like a converter child.
 
-Run as a program with the path of a file that the tests own. Writes one JSON object: the trial, and "done" or the error.
+Run as a program with the path of a file that the tests own, and "documents" for a child of that kind. Writes one JSON object: the trial, and "done" or the error.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from thresher.convert import child
+from thresher.convert.documents.made import Bounds
 
 SECRET, PARENT = Path(sys.argv[1]), os.getppid()
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -59,6 +60,7 @@ TRIALS: dict[str, Callable[[], object]] = {
     "socket unix": lambda: socket.socket(socket.AF_UNIX),
     "socket netlink": lambda: socket.socket(socket.AF_NETLINK),
     "socketpair": socket.socketpair,
+    "socketpair of another family": lambda: call("socketpair", 2, 1, 0, ctypes.create_string_buffer(8)),
     "connect": lambda: call("connect", 0, b"\x01\0/x", 4),
     "send with a descriptor": lambda: call("sendmsg", 1, None, 0),
     "io_uring": lambda: system(425, 8, ctypes.create_string_buffer(256)),
@@ -109,7 +111,7 @@ def attempt(trial: Callable[[], object]) -> str:
 
 
 def main() -> None:
-    _, answers, _ = child.prepare(PARENT, 512 * 2**20)
+    _, answers, _ = child.prepare(PARENT, 512 * 2**20, documents=Bounds() if sys.argv[2:] else None)
     found = {name: attempt(trial) for name, trial in TRIALS.items()}
     answers.write(json.dumps(found).encode())
     answers.flush()

@@ -18,17 +18,21 @@ REFUSED = ("EPERM", "EACCES", "ENOSYS", "EMFILE", "MemoryError")
 NEEDED = ("a library", "a thread", "the limits read", "a signal to itself")
 
 
-@pytest.fixture(scope="module")
-def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+@pytest.fixture(scope="module", params=["pages", "documents"])
+def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The trials in a child of each kind. One for documents may pair sockets, as its library does, and nothing else."""
+    documents = ["documents"] if request.param == "documents" else []
     secret = tmp_path_factory.mktemp("private") / "secret"
     secret.write_text("secret")
     probe = Path(__file__).parent / "probe.py"
-    done = subprocess.run([sys.executable, str(probe), str(secret)], capture_output=True, check=True)
+    done = subprocess.run([sys.executable, str(probe), str(secret), *documents], capture_output=True, check=True)
     assert secret.read_text() == "secret"
     start = done.stdout.index(b'{"socket')
     if lacking := json.loads(done.stdout[8:start])["missing"]:
         pytest.skip(f"this kernel does not have {lacking}")
     found: dict[str, str] = json.loads(done.stdout[start:])
+    if documents:
+        assert found.pop("socketpair") == "done"
     return found
 
 

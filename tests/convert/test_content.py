@@ -10,6 +10,7 @@ import zipfile
 
 import pytest
 import zstandard
+from tests.files.zipped import package
 
 from thresher.convert.content import classify
 from thresher.domain.failure import FailureCode, ItemFailed
@@ -98,10 +99,7 @@ def sounding() -> bytes:
 
 OFFICE = "openxmlformats-officedocument"
 BINARIES = [
-    (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", "application/pdf"),
-    (b"\r\n%PDF-1.4 only readable bytes", "application/pdf"),
     (b"%!PS-Adobe-3.0\n", "application/postscript"),
-    (b"{\\rtf1\\ansi grain}", "application/rtf"),
     (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image/png"),
     (b"\xff\xd8\xff\xe0\0\x10JFIF\0", "image/jpeg"),
     (b"GIF89a\1\0\1\0\x80", "image/gif"),
@@ -121,11 +119,7 @@ BINARIES = [
     (b"\x1a\x45\xdf\xa3\1\0\0\0", "video/webm"),
     (b"RIFF\x24\0\0\0AVI LIST", "video/x-msvideo"),
     (zipped("a.txt"), "application/zip"),
-    (zipped("[Content_Types].xml", "word/document.xml"), f"{OFFICE}.wordprocessingml"),
-    (zipped("[Content_Types].xml", "xl/workbook.xml"), f"{OFFICE}.spreadsheetml"),
-    (zipped("[Content_Types].xml", "ppt/presentation.xml"), f"{OFFICE}.presentationml"),
-    (zipped("content.xml", mimetype="application/vnd.oasis.opendocument.text"), "vnd.oasis.opendocument.text"),
-    (zipped("META-INF/container.xml", mimetype="application/epub+zip"), "application/epub\\+zip"),
+    (zipped("content.xml", mimetype="application/vnd.oasis.opendocument.presentation"), "opendocument.presentation"),
     (zipped("META-INF/MANIFEST.MF"), "application/java-archive"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", "older Office"),
     (tarred(), "application/x-tar"),
@@ -156,6 +150,43 @@ def test_binary_data_is_refused_by_the_name_of_its_kind_whatever_it_is_called(da
         with pytest.raises(ItemFailed, match=name) as caught:
             classify(data, content_type)
         assert caught.value.failure.code is FailureCode.UNSUPPORTED_CONTENT
+
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# A text document lies in it as it is, and is not what it is.
+EMBEDDING = package(
+    {"ppt/presentation.xml": "", "ppt/embeddings/a.docx": zipped("word/document.xml")}, zipfile.ZIP_STORED
+)
+DOCUMENTS = [
+    (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", "pdf"),
+    (b"\r\n%PDF-1.4 only readable bytes", "pdf"),
+    (b"{\\rtf1\\ansi grain}", "rtf"),
+    (zipped("[Content_Types].xml", "word/document.xml"), "docx"),
+    (zipped("[Content_Types].xml", "xl/workbook.xml"), "xlsx"),
+    (EMBEDDING, "pptx"),
+    (zipped("content.xml", mimetype="application/vnd.oasis.opendocument.text"), "odt"),
+    (zipped("content.xml", mimetype="application/vnd.oasis.opendocument.spreadsheet"), "ods"),
+    (zipped("META-INF/container.xml", mimetype="application/epub+zip"), "epub"),
+    (OLE + "WordDocument\0".encode("utf-16-le"), "doc"),
+    (OLE + "Workbook\0".encode("utf-16-le"), "xls"),
+    (OLE + "PowerPoint Document\0".encode("utf-16-le"), "ppt"),
+    (OLE + "__properties_version1.0\0".encode("utf-16-le"), "msg"),
+]
+
+
+@pytest.mark.parametrize(("data", "form"), DOCUMENTS, ids=[form for _, form in DOCUMENTS])
+def test_documents_are_told_by_what_they_begin_with_whatever_they_are_called(data, form):
+    for content_type in (None, OCTETS, "text/html; charset=utf-8", "text/plain", "application/json", "application/pdf"):
+        assert classify(data, content_type, "a.txt") == ("document", form)
+
+
+def test_the_name_of_a_file_counts_where_nothing_else_is_known():
+    assert classify(b"Subject: x\n\ny", None, "a.EML") == ("document", "eml")
+    assert classify(b"Subject: x\n\ny", "message/rfc822") == ("document", "eml")
+    assert classify(b"a,b\n1,2", OCTETS, "a.csv").kind == "table"
+    assert classify(b"a,b\n1,2", "text/html", "a.csv").kind == "html"
+    assert classify(b"text", None, "a.docx").kind == "text"
+    assert classify(b"\n\x01\x02 some bytes\n%PDF-1.4", "application/pdf") == ("document", "pdf")
 
 
 @pytest.mark.parametrize("content_type", ["image/png", "audio/mpeg", "video/mp4", "font/woff2"])

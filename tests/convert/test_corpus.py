@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from thresher.convert.converter import Converter
 from thresher.convert.document import Source
 from thresher.convert.frame import Frame
-from thresher.convert.sandbox import Converter
 
 CORPUS = os.environ.get("THRESHER_CORPUS")
 FILES = sorted(Path(CORPUS).glob("*/*.html.gz")) if CORPUS else []

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from thresher.convert import parsers
+from thresher.convert.converter import Converter
 from thresher.convert.document import How, Source
 from thresher.convert.laps import Laps
 from thresher.convert.parsers import declared
-from thresher.convert.sandbox import Converter
 from thresher.domain import definition
 from thresher.domain.failure import Failure, FailureCode, ItemFailed
 

@@ -14,12 +14,12 @@ from tools import docs
 
 from thresher.convert import parsers
 from thresher.convert.convert import convert
+from thresher.convert.converter import Converter
 from thresher.convert.document import How, Source
 from thresher.convert.frame import Frame, encode
 from thresher.convert.laps import Laps
 from thresher.convert.parsers.images import candidates
 from thresher.convert.parsers.values import amount
-from thresher.convert.sandbox import Converter
 from thresher.domain.failure import Failure, FailureCode, ItemFailed
 from thresher.domain.parsers import NAMES, PARSERS, find
 

@@ -6,9 +6,10 @@ import orjson
 import pytest
 from tests.support.plugins import FOLDER, installed
 
+from thresher.convert.converter import Converter
 from thresher.convert.document import How, Source
 from thresher.convert.frame import Frame
-from thresher.convert.sandbox import Converted, Converter
+from thresher.convert.sandbox import Converted
 from thresher.domain import credit, parsers, plugins
 from thresher.domain.failure import ItemFailed
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from thresher.convert.converter import Converter
 from thresher.convert.document import How, Source
 from thresher.convert.frame import Frame
 from thresher.convert.process import SpawnFailed
-from thresher.convert.sandbox import Converter
 from thresher.domain.choices import Content
 from thresher.domain.failure import FailureCode, ItemFailed
 
@@ -112,7 +112,7 @@ async def test_a_body_larger_than_every_buffer_on_the_way_comes_back(converter):
 async def test_a_page_that_fails_carries_the_childs_code_and_harms_no_other(converter):
     pid = converter.pid
     bad = Source("https://barn.example/", b"not gzip", "text/html", "gzip")
-    binary = Source("https://barn.example/", b"%PDF-1.7", "application/pdf")
+    binary = Source("https://barn.example/", b"%!PS-Adobe-3.0", "application/postscript")
     results = await asyncio.gather(*map(converter.convert, (bad, page(1), binary, page(2))), return_exceptions=True)
     assert [each.failure.code for each in results[::2]] == [
         FailureCode.BAD_ENCODING,
@@ -289,7 +289,7 @@ async def test_conversions_fail_clearly_when_a_replacement_cannot_be_started(con
 def test_the_child_dies_with_its_parent():
     parent_code = """
 import asyncio
-from thresher.convert.sandbox import Converter
+from thresher.convert.converter import Converter
 async def main():
     converter = Converter(timeout=60, memory_bytes=2**29, max_decoded_bytes=2**20, max_output_bytes=2**20)
     await converter.start()

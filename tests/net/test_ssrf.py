@@ -18,7 +18,7 @@ from tests.net.ssrf.rig import Outcome, Rig, Witness, attempted, fetched, respon
 from tests.origins.proxy import ConnectProxy
 from tests.origins.raw import Exchange, RawOrigin, redirect, reply
 
-from thresher.convert.sandbox import Converter
+from thresher.convert.converter import Converter
 from thresher.domain.address import IPAddress, forbidden
 from thresher.domain.url import parse
 from thresher.net.fetch import Fetcher

@@ -20,8 +20,8 @@ from tests.origins.stage import Stage
 from tests.pipeline.kit import attempts
 from tests.support.memory import forget_peak, peak
 
+from thresher.convert.converter import Converter
 from thresher.convert.frame import Frame
-from thresher.convert.sandbox import Converter
 from thresher.domain.choices import Choices
 from thresher.domain.url import parse
 from thresher.net.fetch import Fetcher

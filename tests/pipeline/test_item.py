@@ -21,11 +21,12 @@ import orjson
 import psutil
 import pytest
 import trustme
+from tests.files import pdf
 from tests.origins.raw import Blackhole, Exchange, RawOrigin, redirect, reply, response, sends
 from tests.pipeline.kit import MakeFetcher, attempts
 
+from thresher.convert.converter import Converter
 from thresher.convert.frame import Frame
-from thresher.convert.sandbox import Converter
 from thresher.domain.choices import Choices, OnBlocked
 from thresher.domain.failure import FailureCode
 from thresher.domain.url import parse
@@ -136,6 +137,19 @@ async def test_a_page_becomes_a_frame_and_a_record(bench: Bench):
     meta = frame.header["meta"]
     assert (meta["status_code"], meta["redirects"], meta["fetched_at"]) == (200, [], record["at"])
     assert meta["headers"]["content-type"] == HTML["Content-Type"]
+
+
+async def test_a_document_becomes_a_frame_with_pages_although_it_is_declared_as_bytes(bench: Bench):
+    body = pdf.pdf(pdf.paragraphs("Corn", "It grows."), pdf.paragraphs("Wheat", "It is cut."), info={"Title": "Fields"})
+    async with RawOrigin({"/": reply(body, headers={"Content-Type": "application/octet-stream"})}) as origin:
+        result = await bench.attempt(origin.url())
+    assert result.failure is None
+    assert result.frame is not None
+    frame = Frame.parse(result.frame)
+    assert frame.markdown == "# Corn\n\nIt grows.\n\n---\n\n# Wheat\n\nIt is cut."
+    assert [page["text"] for page in frame.pages] == ["Corn\n\nIt grows.", "Wheat\n\nIt is cut."]
+    assert (frame.header["title"], frame.header["kind"], frame.html(MIB)) == ("Fields", "document", None)
+    assert "charset" not in result.record
 
 
 async def test_after_redirects_the_record_says_where_it_ended(bench: Bench):
@@ -502,7 +516,8 @@ async def test_a_body_that_breaks_off_leaves_status_and_bytes(bench: Bench):
             FailureCode.DECOMPRESSION_BOMB,
         ),
         (reply(b"plain", headers=HTML | {"Content-Encoding": "gzip"}), FailureCode.BAD_ENCODING),
-        (reply(b"%PDF-1.7", headers={"Content-Type": "application/pdf"}), FailureCode.UNSUPPORTED_CONTENT),
+        (reply(b"%!PS-Adobe", headers={"Content-Type": "application/postscript"}), FailureCode.UNSUPPORTED_CONTENT),
+        (reply(b"%PDF-1.7", headers={"Content-Type": "application/pdf"}), FailureCode.DOCUMENT_BROKEN),
         (reply(b"<p>" + b"grain " * 100_000, headers=HTML), FailureCode.CONVERSION_LIMIT),
     ],
 )

@@ -10,9 +10,10 @@ from typing import cast
 
 from fastapi import Request
 
+from thresher.convert.converter import Converter
 from thresher.convert.document import How, Source
 from thresher.convert.process import SpawnFailed
-from thresher.convert.sandbox import Converted, Converter
+from thresher.convert.sandbox import Converted
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.settings import Settings
 

@@ -1,9 +1,11 @@
-"""The converter child: `python -m thresher.convert.child PARENT_PID CPU MEMORY DECODED OUTPUT [plugins]` (seconds, then bytes).
+"""The converter child: `python -m thresher.convert.child PARENT_PID CPU MEMORY DECODED OUTPUT [plugins] [documents=BOUNDS]`
+(seconds, then bytes, then the members of `Bounds` as JSON, for a child that converts documents too).
 
 Reads conversions from standard input and answers on standard output, one after the other, until the input ends or
 the parent dies. Whatever it meets costs at most this process. Its first message, {"ready": true, "missing": [...],
 "faults": [...]}, says that it serves, which means of confinement (confine.py) there are not, and which parsers of packages
-are left out, if it is to have any; {"ready": false, "reason": ...} that with them it cannot.
+are left out, if it is to have any; {"ready": false, "reason": ...} that with them it cannot. A child for pages alone
+answers {"elsewhere": true} when it is given a document.
 """
 
 import contextlib
@@ -14,31 +16,37 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, BinaryIO
+
+import orjson
 
 from thresher.convert import wire
 from thresher.convert.confine import confine
-from thresher.convert.convert import convert
+from thresher.convert.convert import NotHere, convert
 from thresher.convert.digest import digest
-from thresher.convert.document import How, Source
+from thresher.convert.document import Document, How, Source
+from thresher.convert.documents.made import Bounds
 from thresher.convert.frame import encode
 from thresher.convert.laps import Laps
 from thresher.convert.parsers import plugged
 from thresher.domain.failure import Failure, FailureCode, ItemFailed
 
 _PR_SET_PDEATHSIG = 1
+_DOCUMENTS = "documents="
 _STOUT = 4  # a child that has grown by a fourth of its limit is replaced
 
 
 def main(arguments: list[str]) -> int:
     """Serve until the input ends. Returns the exit status."""
     parent, (memory, decoded, output) = int(arguments[0]), map(int, arguments[2:5])
-    requests, answers, held = prepare(parent, memory, plugins="plugins" in arguments[5:])
+    said = next((one.removeprefix(_DOCUMENTS) for one in arguments[5:] if one.startswith(_DOCUMENTS)), None)
+    documents = Bounds(**orjson.loads(said)) if said else None
+    requests, answers, held = prepare(parent, memory, plugins="plugins" in arguments[5:], documents=documents)
     slim = held()
     while (message := wire.read(requests)) is not None:
         with _processor_time(float(arguments[1])):
-            header, frame = _answer(*message, decoded, output)
+            header, frame = _answer(*message, decoded, output, documents)
         # What a page has left behind (a heap full of holes) is taken from the pages after it: a new process costs less.
         header["last"] = header.get("last", False) or held() - slim > memory // _STOUT
         _send(answers, header, frame)
@@ -47,11 +55,18 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def prepare(parent: int, memory: int, *, plugins: bool = False) -> tuple[BinaryIO, BinaryIO, Callable[[], int]]:
+def prepare(
+    parent: int, memory: int, *, plugins: bool = False, documents: Bounds | None = None
+) -> tuple[BinaryIO, BinaryIO, Callable[[], int]]:
     """All that is done before the first page. Returns where requests come from, where answers go, and `_held`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     _die_with(parent)
     requests, answers = _take_over_stdio()
+    if documents:
+        # Here, for a process that sees only pages is to load nothing of it.
+        from thresher.convert.documents.formats import load
+
+        load()
     held = _held()
     try:
         faults = plugged.load() if plugins else []
@@ -59,7 +74,8 @@ def prepare(parent: int, memory: int, *, plugins: bool = False) -> tuple[BinaryI
         _send(answers, {"ready": False, "reason": str(error)})
         sys.exit(1)
     gc.freeze()  # what is loaded is kept to the end: no page pays for a look at it
-    _send(answers, {"ready": True, "missing": confine(memory), "faults": faults})
+    missing = confine(memory, threads=documents is not None, readable=[documents.ocr_data] if documents else [])
+    _send(answers, {"ready": True, "missing": missing, "faults": faults})
     return requests, answers, held
 
 
@@ -84,12 +100,21 @@ def _held() -> Callable[[], int]:
     return lambda: int(os.pread(statm, 128, 0).split()[1]) * page
 
 
-def _answer(header: dict[str, Any], body: bytes, decoded: int, output: int) -> tuple[dict[str, Any], bytes]:
+def _answer(
+    header: dict[str, Any], body: bytes, decoded: int, output: int, documents: Bounds | None
+) -> tuple[dict[str, Any], bytes]:
     meta = header["meta"]
     about = (header["content_type"], header["content_encoding"], header["requested"], meta.get("headers", {}))
-    source = Source(header["url"], body, *about)
+    source = Source(header["url"], body, *about, header["name"])
+    how, laps = How.from_json(header["how"]), Laps()
     try:
-        return _converted(source, How(**header["how"]), meta, decoded, output)
+        document = convert(source, max_decoded_bytes=decoded, laps=laps, how=how, documents=documents)
+        stored = source if how.keep_body else replace(source, body=b"", content_encoding=None)
+        frame = encode(stored, document, {**meta, "convert_ms": laps.ms}, max_output_bytes=output)
+        laps.lap("encode")
+        return _facts(document, how, laps), frame
+    except NotHere:
+        return {"ok": False, "elsewhere": True}, b""
     except ItemFailed as failed:
         return _refusal(failed.failure.code, failed.failure.detail), b""
     except OverflowError as error:
@@ -102,31 +127,25 @@ def _answer(header: dict[str, Any], body: bytes, decoded: int, output: int) -> t
         return _refusal(FailureCode.CONVERSION_FAILED, f"{type(error).__name__}: {error}"[:500]), b""
 
 
-def _converted(
-    source: Source, how: How, meta: dict[str, Any], decoded: int, output: int
-) -> tuple[dict[str, Any], bytes]:
-    laps = Laps()
-    document = convert(source, max_decoded_bytes=decoded, laps=laps, how=how)
-    frame = encode(source, document, {**meta, "convert_ms": laps.ms}, max_output_bytes=output)
-    laps.lap("encode")
-    facts = {
+def _facts(document: Document, how: How, laps: Laps) -> dict[str, Any]:
+    charset = (document.charset, document.charset_source, document.charset_certainty)
+    told = dict(zip(("charset", "charset_source", "charset_certainty"), charset, strict=True))
+    return {
         "ok": True,
         "kind": document.kind,
-        "charset": document.charset,
-        "charset_source": document.charset_source,
-        "charset_certainty": document.charset_certainty,
+        **(told if document.charset else dict.fromkeys(told)),
         "title": document.title,
         "content": document.content,
         "markdown_chars": len(document.markdown),
         "text_chars": len(document.text),
         "links": len(document.links),
+        "pages": len(document.pages),
         "verdict": document.verdict.to_json() if document.verdict else None,
         "digest": digest(document, how).hex(),
         "unparsed": asdict(document.parsed) if isinstance(document.parsed, Failure) else None,
         "matches": document.matches,
         "ms": laps.ms,
     }
-    return facts, frame
 
 
 def _refusal(code: FailureCode, detail: str, *, last: bool = False) -> dict[str, Any]:

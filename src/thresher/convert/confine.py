@@ -8,6 +8,7 @@ import ctypes
 import os
 import resource
 import sys
+from collections.abc import Iterable
 
 from thresher.convert import landlock, seccomp
 
@@ -17,10 +18,11 @@ _CAPABILITY_VERSION_3 = 0x20080522  # capset(2)
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 
 
-def confine(memory_bytes: int) -> list[str]:
+def confine(memory_bytes: int, *, threads: bool = False, readable: Iterable[str] = ()) -> list[str]:
     """Confine this process, which may have one thread. Returns what could not be had: "seccomp", "landlock", "memory".
 
-    `memory_bytes`: address space beyond what is used now.
+    `memory_bytes`: address space beyond what is used now. `threads`: a library will start a pool of them, which takes a
+    pair of sockets that reach nothing but this process. `readable`: what may be read besides, empty ones left out.
     """
     os.chdir("/")
     _limit_files()
@@ -30,10 +32,10 @@ def confine(memory_bytes: int) -> list[str]:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _drop_capabilities(libc)
-    if not landlock.restrict(libc, _readable()):
+    if not landlock.restrict(libc, _readable() | {path for path in readable if path}):
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # at least no file grows, though that silences a log as well
         missing.append("landlock")
-    if not seccomp.restrict(libc):  # the last one: it refuses what the others need
+    if not seccomp.restrict(libc, pairs=threads):  # the last one: it refuses what the others need
         missing.append("seccomp")
     return missing
 

@@ -1,7 +1,7 @@
-"""What a body is, by its declared type and its first bytes: a kind of text that is converted, or nothing we convert.
+"""What a body is, by its declared type and its first bytes: a kind of text, a document, or nothing that is converted.
 
 A short form of the WHATWG MIME Sniffing standard: a declared type is believed unless the bytes are plainly
-something else; without one the bytes decide. The name of a file is never looked at.
+something else; without one the bytes decide, and the name of a file where somebody has given one with it.
 """
 
 import re
@@ -9,20 +9,40 @@ from typing import Literal, NamedTuple
 
 import orjson
 
-from thresher.convert import magic
+from thresher.convert import compound, magic
 from thresher.convert.charset import head_as_ascii
 from thresher.convert.wide import controls
 from thresher.domain.failure import FailureCode, ItemFailed
 
-Kind = Literal["html", "json", "xml", "table", "code", "text"]
+Kind = Literal["html", "json", "xml", "table", "code", "text", "document"]
 
 
 class Content(NamedTuple):
-    """`language` names the language of code, as a fence does; it is empty for the other kinds."""
+    """`language` names the language of code, as a fence does, or the format of a document; it is empty for other kinds."""
 
     kind: Kind
     language: str = ""
 
+
+_OLE = "an OLE document (older Office)"
+_ZIPPED = "application/vnd.openxmlformats-officedocument."
+_DOCUMENTS = {
+    "application/pdf": "pdf",
+    "application/rtf": "rtf",
+    "application/epub+zip": "epub",
+    "application/vnd.oasis.opendocument.text": "odt",
+    "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    f"{_ZIPPED}wordprocessingml.document": "docx",
+    f"{_ZIPPED}spreadsheetml.sheet": "xlsx",
+    f"{_ZIPPED}presentationml.presentation": "pptx",
+}
+_MAIL = "message/rfc822"
+_GENERIC = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/x-download", "text/plain"})
+# What files of these names are, where nobody says more than that they are bytes.
+_NAMED = {
+    "eml": _MAIL, "csv": "text/csv", "tsv": "text/tab-separated-values", "html": "text/html", "htm": "text/html",
+    "xhtml": "application/xhtml+xml", "xml": "text/xml", "json": "application/json", "pdf": "application/pdf",
+}  # fmt: skip
 
 _SNIFF = 1445  # bytes; the resource header of the standard
 _STRAY = 64  # one control byte in so many is an accident in declared text; more, or a NUL, is binary data
@@ -70,15 +90,23 @@ _XML_ROOTS = frozenset({b"rss", b"feed", b"rdf:rdf", b"urlset", b"sitemapindex",
 _JSON_START = re.compile(rb"(?:\xef\xbb\xbf)?[\t\n\r ]*[\[{]")
 
 
-def classify(data: bytes, content_type: str | None) -> Content:
-    """What to convert `data` as. Raises ItemFailed(unsupported_content), naming the type, for what is not text."""
+def classify(data: bytes, content_type: str | None, name: str | None = None) -> Content:
+    """What to convert `data` as. Raises ItemFailed(unsupported_content), naming the type, for what is none of these."""
     essence = (content_type or "").partition(";")[0].partition(",")[0].strip().lower()
+    if name and essence in _GENERIC:
+        essence = _NAMED.get(name.lower().rpartition(".")[2], essence)
     head = head_as_ascii(data, content_type, _SNIFF)
     binary = controls(head)
     start = head.lstrip()
     signed = start if start.startswith(magic.READABLE) else data if binary else b""
-    if signed and (name := magic.name_of(signed)):
-        raise _unsupported(name, essence)
+    if signed and (found := magic.name_of(signed)):
+        if document := _document(found, data):
+            return document
+        raise _unsupported(found, essence)
+    if essence == _MAIL and data.strip():
+        return Content("document", "eml")
+    if essence == "application/pdf" and b"%PDF-" in data[:1024]:  # some have a few bytes before it
+        return Content("document", "pdf")
     if essence == "text/html":
         return _believed_html(data, head)
     group, _, subtype = essence.partition("/")
@@ -87,6 +115,12 @@ def classify(data: bytes, content_type: str | None) -> Content:
     if binary and (group != "text" or b"\0" in head or binary * _STRAY > len(head)):
         raise _unsupported(essence or "binary data without a declared type", "")
     return _declared(essence, data, head)
+
+
+def _document(found: str, data: bytes) -> Content | None:
+    """The document that a signature tells of, if it is one that is converted."""
+    form = compound.kind(data) if found == _OLE else _DOCUMENTS.get(found)
+    return Content("document", form) if form else None
 
 
 def _believed_html(data: bytes, head: bytes) -> Content:

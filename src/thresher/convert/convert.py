@@ -1,13 +1,17 @@
 """A fetched body to a document: the whole of a conversion, in order, in this process.
 
-Content coding, type, charset, then the converter for the type. Knows no pipe and no limits but that of decompression.
+Content coding, type, charset, then the converter for the type. Knows no pipe and no limits but those of decompression.
 """
+
+from dataclasses import replace
 
 from thresher.convert import content as contents
 from thresher.convert import html, jsontext, markup, parsers, table, xmldoc, xmltree
 from thresher.convert.charset import to_text
 from thresher.convert.decode import decode_body
-from thresher.convert.document import Document, How, Kind, Source
+from thresher.convert.document import Document, DocumentPage, How, Kind, Source
+from thresher.convert.documents import items
+from thresher.convert.documents.made import Bounds
 from thresher.convert.html import Page
 from thresher.convert.laps import Laps
 from thresher.convert.verdict import NOTHING, Answer, judge
@@ -16,13 +20,48 @@ from thresher.domain.choices import Content
 _FENCES = {"xml": "xml", "json": "json", "table": "csv"}
 
 
-def convert(source: Source, *, max_decoded_bytes: int, laps: Laps | None = None, how: How | None = None) -> Document:
-    """Convert `source` as told. Raises ItemFailed: bad_encoding, decompression_bomb, unsupported_content."""
+class NotHere(Exception):
+    """The body is a document, and documents are not converted in this process."""
+
+
+def convert(
+    source: Source,
+    *,
+    max_decoded_bytes: int,
+    laps: Laps | None = None,
+    how: How | None = None,
+    documents: Bounds | None = None,
+) -> Document:
+    """Convert `source` as told; documents within these bounds, if there are any.
+
+    Raises ItemFailed: bad_encoding, decompression_bomb, unsupported_content, and what is wrong with documents. Raises NotHere.
+    """
     laps, how = laps or Laps(), how or How()
-    reads, main = bool(how.parser or how.definition), how.content == Content.MAIN
     data = decode_body(source.body, source.content_encoding, max_decoded_bytes)
     laps.lap("decompress")
-    content = contents.classify(data, source.content_type)
+    content = contents.classify(data, source.content_type, source.name)
+    if content.kind != "document":
+        document = _text(data, content, source, how, laps)
+        return document if how.document is None else _in_pages(document)
+    if documents is None:
+        raise NotHere
+    # Here, for a process that sees only pages is to load nothing of it.
+    from thresher.convert.documents.formats import convert as convert_document
+
+    document = convert_document(data, content.language, how.document, documents)
+    laps.lap("convert")
+    shown = Content.PAGE if how.content == Content.MAIN else None
+    return replace(document, parsed=parsers.NOT_HTML if how.parser or how.definition else None, content=shown)
+
+
+def _in_pages(document: Document) -> Document:
+    """What has no pages of its own, as one."""
+    made = items.of_markdown(document.markdown)
+    return replace(document, pages=[DocumentPage(1, document.markdown, document.text, made)])
+
+
+def _text(data: bytes, content: contents.Content, source: Source, how: How, laps: Laps) -> Document:
+    reads, main = bool(how.parser or how.definition), how.content == Content.MAIN
     text, charset = to_text(data, source.content_type, content.kind if content.kind in ("html", "xml") else None)
     laps.lap("charset")
     tree = xmltree.parse(text) if content.kind == "xml" else None

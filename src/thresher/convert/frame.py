@@ -7,6 +7,7 @@
     parts     "body" exactly as fetched (under zstd only if it came without a content coding);
               "document", always under zstd: JSON {markdown, text, links}
               "json", always under zstd, if a parser made something of the page: that, a JSON object
+              "pages", always under zstd, if the document has pages: a JSON array of those of document.py
     u32       CRC-32 of all before it
 
 The part table maps a name to [offset after the header, stored length, plain length, "zstd" or null]. Knows nothing
@@ -46,20 +47,22 @@ class FrameError(ValueError):
 def encode(source: Source, document: Document, meta: dict[str, Any], *, max_output_bytes: int | None = None) -> bytes:
     """The frame of a result. `meta` is the caller's and comes back as `header["meta"]`.
 
-    Raises OverflowError if the document's members and what a parser made have, as JSON, more than `max_output_bytes`.
+    Raises OverflowError if all that was made has, as JSON, more than `max_output_bytes`.
     """
     members = [orjson.dumps(value) for value in (document.markdown, document.text, document.links)]
     parsed = document.parsed if isinstance(document.parsed, bytes) else b""
-    if max_output_bytes is not None and (size := sum(map(len, members)) + len(parsed)) > max_output_bytes:
+    pages = orjson.dumps(document.pages) if document.pages else b""
+    if max_output_bytes is not None and (size := sum(map(len, (*members, parsed, pages)))) > max_output_bytes:
         raise OverflowError(f"the document has {size} bytes")
-    made = b'{"markdown":%b,"text":%b,"links":%b}' % tuple(members)
+    whole = b'{"markdown":%b,"text":%b,"links":%b}' % tuple(members)
     compressor = _compressor()
     body: Part = (source.body, len(source.body), None)
     if not source.content_encoding and len(source.body) > _SMALL:
         body = (compressor.compress(source.body), len(source.body), "zstd")
-    parts = {"body": body, "document": (compressor.compress(made), len(made), "zstd")}
-    if parsed:
-        parts["json"] = (compressor.compress(parsed), len(parsed), "zstd")
+    parts = {"body": body, "document": (compressor.compress(whole), len(whole), "zstd")}
+    for name, made in (("json", parsed), ("pages", pages)):
+        if made:
+            parts[name] = (compressor.compress(made), len(made), "zstd")
     table, offset = {}, 0
     for name, (stored, plain, coding) in parts.items():
         table[name] = [offset, len(stored), plain, coding]
@@ -180,8 +183,23 @@ class Frame:
         """The body exactly as it came over the wire, in its content coding."""
         return self._part("body")
 
-    def html(self, limit: int) -> str:
-        """The body as text, decoded as the conversion decoded it. Raises ItemFailed(decompression_bomb) over `limit`."""
+    @functools.cached_property
+    def pages(self) -> list[dict[str, Any]]:
+        """The pages, each with the members of `DocumentPage`; none if the document has no pages."""
+        if "pages" not in self.header["parts"]:
+            return []
+        try:
+            return cast("list[dict[str, Any]]", orjson.loads(self._part("pages")))
+        except orjson.JSONDecodeError:
+            raise FrameError("the part pages is damaged") from None
+
+    def html(self, limit: int) -> str | None:
+        """The body as text, decoded as the conversion decoded it; None for a document, which is no text.
+
+        Raises ItemFailed(decompression_bomb) over `limit`.
+        """
+        if self.header.get("kind") == "document":
+            return None
         data = decode_body(self.body, self.header.get("content_encoding"), limit)
         return decode(data, self.header["charset"])
 
@@ -195,7 +213,7 @@ class Frame:
             return self._part("json").decode()
         if self.header.get("kind") != "json":  # which also says that it is valid
             return None
-        text = self.html(limit).replace("\0", "")  # as it was when it was found valid
+        text = (self.html(limit) or "").replace("\0", "")  # as it was when it was found valid
         return text if text.lstrip().startswith("{") else f'{{"data": {text}}}'
 
     @functools.cached_property

@@ -92,6 +92,7 @@ _ZIPPED = (
     (b"xl/workbook.", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     (b"ppt/presentation.xml", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
     (b"mimetypeapplication/epub+zip", "application/epub+zip"),
+    (b"META-INF/container.xml", "application/epub+zip"),
     (b"mimetypeapplication/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.text"),
     (b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "application/vnd.oasis.opendocument.spreadsheet"),
     (b"mimetypeapplication/vnd.oasis.opendocument.presentation", "application/vnd.oasis.opendocument.presentation"),
@@ -109,4 +110,8 @@ def name_of(data: bytes) -> str | None:
 
 
 def _zipped(data: bytes) -> str:
-    return next((name for mark, name in _ZIPPED if mark in data), "application/zip")
+    """By the names in its directory, for what is packed in it may be a package as well; by all of it where that is not found."""
+    end = data.rfind(b"PK\5\6")
+    start = int.from_bytes(data[end + 16 : end + 20], "little") if end >= 0 else 0
+    names = data[30:90] + data[start:end] if data.startswith(b"PK\1\2", start) else data
+    return next((name for mark, name in _ZIPPED if mark in names), "application/zip")

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from thresher.convert import wire
+from thresher.convert.documents.made import Bounds
 
 _READY_SECONDS = 60.0  # importing takes 0.2 s; a machine under heavy load may take long
 _EXIT_SECONDS = 5.0  # for a child that has closed its end
@@ -43,6 +44,10 @@ class Limits:
     max_output_bytes: int
 
 
+def _json(bounds: Bounds) -> str:
+    return orjson.dumps(bounds).decode()
+
+
 class SpawnFailed(RuntimeError):
     """No converter child can be started on this machine; the message says why."""
 
@@ -60,8 +65,9 @@ class Child:
         self.faults: tuple[str, ...] = ()  # which parsers of packages it has left out, and why
 
     @classmethod
-    async def spawn(cls, limits: Limits, *, plugins: bool = False) -> "Child":
-        """Start a child, if asked with the parsers of packages, and wait until it serves. Raises SpawnFailed."""
+    async def spawn(cls, limits: Limits, *, plugins: bool = False, documents: Bounds | None = None) -> "Child":
+        """Start a child, if asked with the parsers of packages, or for documents, and wait until it serves. Raises SpawnFailed."""
+        extras = (["plugins"] if plugins else []) + ([f"documents={_json(documents)}"] if documents else [])
         ours, theirs = socket.socketpair()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -70,7 +76,7 @@ class Child:
                     *PROGRAM,
                     str(os.getpid()),
                     *map(str, astuple(limits)),
-                    *(["plugins"] if plugins else []),
+                    *extras,
                 ),
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),

@@ -1,6 +1,6 @@
 """Conversions in a child process that may die, hang or swell without harm to anything but the page in hand.
 
-One child per Converter, replaced singly. Requests are answered in the order of asking; the next one is handed over
+One child per Sandbox, replaced singly. Requests are answered in the order of asking; the next one is handed over
 while one is computed, so that the child never waits. Knows nothing of where bodies come from or results go.
 """
 
@@ -9,20 +9,19 @@ import logging
 import signal
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from thresher.convert.document import How, Source
+from thresher.convert.documents.made import Bounds
 from thresher.convert.process import Child, ChildDied, Limits, SpawnFailed
 from thresher.domain import plugins
 from thresher.domain.failure import FailureCode, ItemFailed
-from thresher.settings import Settings
 
 log = logging.getLogger("thresher.convert")
 
 _DEPTH = 2  # requests at the child: the one computed, and the next
 _SPAWNS = 3  # tries to start a child before the machine is given up
 _TRIES = 2  # a page is given a second child: the first may have died of something else
-_PLAIN = How()
 _SLACK = 2**24  # bytes of an answer besides the body and the document: metadata, at worst a hundred long values
 
 
@@ -47,24 +46,21 @@ class _Job:
     deaths: list[str] = field(default_factory=list)
 
 
-class Converter:
+class Elsewhere(Exception):
+    """The child was given a document, and is for pages alone."""
+
+
+class Sandbox:
     """Converts one page at a time in a child process. Belongs to one event loop.
 
-    `timeout` is in seconds for one page, from the moment the child can begin with it; `cpu_seconds` are those of
-    the processor, as many unless told; the rest are bytes.
+    `timeout` is in seconds for one page, from the moment the child can begin with it. With `documents` the child converts
+    these too, within their bounds.
     """
 
-    def __init__(
-        self,
-        *,
-        timeout: float,
-        memory_bytes: int,
-        max_decoded_bytes: int,
-        max_output_bytes: int,
-        cpu_seconds: float | None = None,
-    ) -> None:
+    def __init__(self, timeout: float, limits: Limits, documents: Bounds | None = None) -> None:
         self._timeout = timeout
-        self._limits = Limits(cpu_seconds or timeout, memory_bytes, max_decoded_bytes, max_output_bytes)
+        self._limits = limits
+        self._documents = documents
         self._child: Child | None = None
         self._runner: asyncio.Task[None] | None = None
         self._queue: deque[_Job] = deque()
@@ -72,17 +68,6 @@ class Converter:
         self._wake = asyncio.Event()
         self._closed = False
         self._plugins = bool(plugins.entries())
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """One with the limits that are set."""
-        return cls(
-            timeout=settings.convert_timeout,
-            cpu_seconds=settings.convert_cpu_seconds,
-            memory_bytes=settings.convert_memory_bytes,
-            max_decoded_bytes=settings.max_decoded_bytes,
-            max_output_bytes=settings.max_output_bytes,
-        )
 
     @property
     def pid(self) -> int | None:
@@ -99,22 +84,18 @@ class Converter:
         """Which parsers of packages the child has left out, and why."""
         return self._child.faults if self._child else ()
 
-    async def start(self) -> None:
-        """Start the child. Raises SpawnFailed where none can be started."""
+    async def start(self, *, child: bool = True) -> None:
+        """Begin to serve; without `child` one is started for the first page. Raises SpawnFailed where none can be started."""
         if self._runner is not None or self._closed:
             raise RuntimeError("a converter is started once")
-        self._child = await self._spawn()
+        self._child = await self._spawn() if child else None
         self._runner = asyncio.create_task(self._run(), name="converter")
 
-    async def convert(self, source: Source, meta: dict[str, Any] | None = None, how: How = _PLAIN) -> Converted:
-        """Convert `source`; `meta` (JSON values) goes into the frame's header, and what a parser makes into a part of it.
-
-        Raises ItemFailed with the child's code; `conversion_limit` over time, processor time, memory or output;
-        `conversion_failed` if two children died of it. Raises SpawnFailed if no child can be started, RuntimeError if not running.
-        """
+    async def convert(self, source: Source, meta: dict[str, Any], how: How) -> Converted:
+        """As `Converter.convert`. Raises Elsewhere besides."""
         if self._closed or self._runner is None or self._runner.done():
             raise RuntimeError("the converter is not running")
-        job = _Job(source, meta or {}, how, asyncio.get_running_loop().create_future())
+        job = _Job(source, meta, how, asyncio.get_running_loop().create_future())
         self._queue.append(job)
         self._hand_over()
         self._wake.set()
@@ -160,6 +141,7 @@ class Converter:
                 "content_type": job.source.content_type,
                 "content_encoding": job.source.content_encoding,
                 "requested": job.source.requested,
+                "name": job.source.name,
                 "how": job.how,
                 "meta": job.meta,
             }
@@ -173,14 +155,16 @@ class Converter:
     async def _await_answer(self, child: Child) -> None:
         """Settle the job that the child computes."""
         job = self._sent[0]
+        asked = job.how.document.timeout if job.how.document else None
+        timeout = min(self._timeout, asked or self._timeout)
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(timeout):
                 most = len(job.source.body) + self._limits.max_output_bytes + _SLACK
                 header, frame = await child.receive(most)
                 last = header.pop("last", False)
                 outcome = _outcome(header, frame)
         except TimeoutError:
-            _fail(job, ItemFailed(FailureCode.CONVERSION_LIMIT, f"time: not done after {self._timeout:g} s"))
+            _fail(job, ItemFailed(FailureCode.CONVERSION_LIMIT, f"time: not done after {timeout:g} s"))
             await self._take_back()
         except ChildDied as death:
             self._count_death(job, death)
@@ -223,11 +207,11 @@ class Converter:
     async def _spawn(self) -> Child:
         """Raises SpawnFailed. Where packages with parsers keep a child from starting, it and all later ones go without."""
         if not self._plugins:
-            return await Child.spawn(self._limits)
+            return await Child.spawn(self._limits, documents=self._documents)
         try:
-            return await Child.spawn(self._limits, plugins=True)
+            return await Child.spawn(self._limits, plugins=True, documents=self._documents)
         except SpawnFailed as error:
-            child = await Child.spawn(self._limits)
+            child = await Child.spawn(self._limits, documents=self._documents)
             self._plugins, child.faults = False, (f"all of them: {error}",)
             log.error("the parsers of packages are left out: %s", error)  # noqa: TRY400 - the reason is in the message
             return child
@@ -238,18 +222,20 @@ class Converter:
             await child.kill()
 
 
-def _outcome(header: dict[str, Any], frame: bytes) -> Converted | ItemFailed:
+def _outcome(header: dict[str, Any], frame: bytes) -> Converted | ItemFailed | Elsewhere:
     """What an answer says. Raises ChildDied if it is none: what a page has got hold of may say anything."""
     try:
         if header.pop("ok"):
             return Converted(header, frame)
+        if header.get("elsewhere") is True:
+            return Elsewhere()
         return ItemFailed(FailureCode(header["code"]), str(header["detail"]))
     except (KeyError, ValueError):
         raise ChildDied("a garbled answer") from None
 
 
-def _settle(job: _Job, outcome: Converted | ItemFailed) -> None:
-    if isinstance(outcome, ItemFailed):
+def _settle(job: _Job, outcome: Converted | ItemFailed | Elsewhere) -> None:
+    if isinstance(outcome, Exception):
         _fail(job, outcome)
     elif not job.done.done():
         job.done.set_result(outcome)

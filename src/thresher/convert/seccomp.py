@@ -37,6 +37,7 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
     "fchmodat2": (452, 452), "chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54),
     "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7),
 }  # fmt: skip
+_PAIR, _AF_UNIX = "socketpair", 1
 _CLONE, _CLONE3, _KILL, _TGKILL, _PRLIMIT = (56, 220), (435, 435), (62, 129), (234, 131), (302, 261)
 _SECCOMP = (317, 277)
 
@@ -58,22 +59,22 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def restrict(libc: ctypes.CDLL) -> bool:
+def restrict(libc: ctypes.CDLL, *, pairs: bool = False) -> bool:
     """Refuse them to every thread of this process from now on. False where the kernel or the machine cannot.
 
-    Threads may still be started, signals be sent to this process itself. Needs no_new_privs.
+    With `pairs`, two sockets that are connected to one another may be made (AF_UNIX). Threads may still be started, signals be sent to this process itself. Needs no_new_privs.
     """
     machine = os.uname().machine
     if machine not in _MACHINES or sys.byteorder != "little" or ctypes.sizeof(ctypes.c_void_p) != 8:
         return False
     column, arch = _MACHINES[machine]
-    steps = _filter(column, arch)
+    steps = _filter(column, arch, pairs=pairs)
     packed = b"".join(struct.pack("<HBBI", *step) for step in steps)
     program = _Program(len(steps), packed)
     return bool(libc.syscall(_SECCOMP[column], _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(program)) == 0)
 
 
-def _filter(column: int, arch: int) -> list[_Step]:
+def _filter(column: int, arch: int, *, pairs: bool) -> list[_Step]:
     steps: list[_Step] = [
         (_LOAD, 0, 0, _ARCH),
         (_EQUAL, 1, 0, arch),
@@ -82,6 +83,8 @@ def _filter(column: int, arch: int) -> list[_Step]:
     ]
     if column == 0:
         steps += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _EPERM)]
+    if pairs:
+        steps += _unless(REFUSED[_PAIR][column] or 0, 0, _EQUAL, _AF_UNIX)
     for numbers in REFUSED.values():
         if (number := numbers[column]) is not None:
             steps += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _EPERM)]

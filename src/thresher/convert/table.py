@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections.abc import Sequence
 
 from thresher.convert import markup
 from thresher.convert.html import Page
@@ -22,7 +23,7 @@ def convert(text: str) -> Page:
         rows = [row for row in csv.reader(io.StringIO(body, newline=""), delimiter=delimiter) if row]
     except csv.Error:  # a quote never closed makes a field without bounds
         return Page(None, markup.fenced(text, "csv"), text, [], {})
-    return Page(None, _table(rows), text, [], {})
+    return Page(None, markdown(rows), text, [], {})
 
 
 def _delimited(text: str) -> tuple[str, str]:
@@ -45,8 +46,8 @@ def _score(sample: str, delimiter: str) -> tuple[int, int]:
     return sum(width == widths[0] for width in widths), widths[0]
 
 
-def _table(rows: list[list[str]]) -> str:
-    """Short rows stay short, as GFM allows: filling them up could make a small file a huge one."""
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table in markdown. Short rows stay short, as GFM allows: filling them up could make a small file a huge one."""
     if not rows:
         return ""
     width = max(map(len, rows))
@@ -55,5 +56,5 @@ def _table(rows: list[list[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(cells: list[str]) -> str:
+def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(map(markup.cell, cells))} |"

@@ -35,6 +35,11 @@ class FailureCode(StrEnum):
     SOFT_404 = "soft_404"
     EMPTY_PAGE = "empty_page"
     UNSUPPORTED_CONTENT = "unsupported_content"
+    DOCUMENT_ENCRYPTED = "document_encrypted"
+    DOCUMENT_BROKEN = "document_broken"
+    DOCUMENT_TOO_LARGE = "document_too_large"
+    TOO_MANY_PAGES = "too_many_pages"
+    NO_TEXT = "no_text"
     CONVERSION_FAILED = "conversion_failed"
     CONVERSION_LIMIT = "conversion_limit"
     PARSER_NO_MATCH = "parser_no_match"
@@ -172,6 +177,31 @@ FAILURES: dict[FailureCode, FailureKind] = {
         "The content is of a type that Thresher does not convert; the detail names it.",
         False,
         "Leave it out, or fetch it with another tool.",
+    ),
+    FailureCode.DOCUMENT_ENCRYPTED: FailureKind(
+        "The document is protected with a password.",
+        False,
+        "Remove the protection, and submit it again.",
+    ),
+    FailureCode.DOCUMENT_BROKEN: FailureKind(
+        "The document is damaged, or is not what it begins as; the detail says what is wrong.",
+        False,
+        "Open it in the program that made it and save it again, if it opens there.",
+    ),
+    FailureCode.DOCUMENT_TOO_LARGE: FailureKind(
+        "The document holds more than a limit allows: bytes when unpacked, parts or cells; the detail says which.",
+        False,
+        "Split it, or raise the limit that the detail names if you trust where it comes from.",
+    ),
+    FailureCode.TOO_MANY_PAGES: FailureKind(
+        "The document has more pages than the limit.",
+        False,
+        "Choose fewer with target_pages or max_pages, or raise THRESHER_DOCUMENT_MAX_PAGES.",
+    ),
+    FailureCode.NO_TEXT: FailureKind(
+        "The document has no text: it is empty, or its pages are pictures, such as scans.",
+        False,
+        "Scans need OCR: install thresher[ocr], or name the data of other languages with THRESHER_OCR_DATA.",
     ),
     FailureCode.CONVERSION_FAILED: FailureKind(
         "The page could not be converted.",

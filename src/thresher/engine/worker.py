@@ -23,8 +23,8 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Context, Job
 
+from thresher.convert.converter import Converter
 from thresher.convert.process import SpawnFailed
-from thresher.convert.sandbox import Converter
 from thresher.domain.choices import Choices, RobotsMode
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import ItemState, Outcome

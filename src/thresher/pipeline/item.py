@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from thresher.convert.converter import Converter
 from thresher.convert.document import How, Source
-from thresher.convert.sandbox import Converted, Converter
+from thresher.convert.sandbox import Converted
 from thresher.domain import country
 from thresher.domain.choices import Choices
 from thresher.domain.failure import Failure, FailureCode, ItemFailed

@@ -17,7 +17,7 @@ from tests.net.ssrf.inputs import PUBLIC, Names, allowed, hostile
 from tests.net.ssrf.rig import Rig, attempted, fetched, responders
 from tests.origins.raw import RawOrigin, redirect
 
-from thresher.convert.sandbox import Converter
+from thresher.convert.converter import Converter
 from thresher.domain.ports import BAD_PORTS
 from thresher.net.dial import Dial
 from thresher.net.fetch import Fetcher

@@ -5,9 +5,9 @@ import subprocess
 
 from thresher.cli.doctor.finding import Finding, missing, ok, warning
 from thresher.cli.errors import redacted
+from thresher.convert.converter import Converter
 from thresher.convert.document import Source
 from thresher.convert.process import SpawnFailed
-from thresher.convert.sandbox import Converter
 from thresher.domain import plugins
 from thresher.domain.failure import ItemFailed
 from thresher.net.lookup import SystemLookup
@@ -108,12 +108,7 @@ async def plugged(settings: Settings) -> Finding | None:
     """The parsers of installed packages, by importing them as a converter does."""
     if not plugins.entries():
         return None
-    child = Converter(
-        timeout=settings.convert_timeout,
-        memory_bytes=settings.convert_memory_bytes,
-        max_decoded_bytes=settings.max_decoded_bytes,
-        max_output_bytes=settings.max_output_bytes,
-    )
+    child = Converter.of(settings)
     try:
         await child.start()
         faults = child.faults

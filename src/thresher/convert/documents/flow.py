@@ -1,0 +1,106 @@
+"""Running text: DOCX, ODT, RTF, DOC, PPT. Pages where the file says where they end (DOCX, RTF), else one.
+
+Page ends are marked in the file with a character of its own before the library reads it, and found again in its markdown.
+"""
+
+import html
+import re
+
+from thresher.convert.document import DocumentPage
+from thresher.convert.documents import items, office, package
+from thresher.convert.documents.made import Bounds, Made
+from thresher.domain.documents import DocumentOptions
+
+_MARK = "\ue0fe"  # for private use, and nobody's
+# What matters in a WordprocessingML body: ends of pages, and what stands between them. A table is on one page.
+_TOKEN = re.compile(
+    r'<w:br\b[^>]*w:type="page"[^>]*/>|<w:lastRenderedPageBreak\s*/>|<w:t[ >]|<(/?)w:(?:tbl|txbxContent|drawing|pict)[ >]'
+)
+# The library drops every reference to a character in these parts; it sees a character for private use instead.
+_WORDS = re.compile(r"word/(document|footnotes|endnotes|comments|header\d*|footer\d*)\.xml")
+_REFERENCE = re.compile(r"&(amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
+_HIDDEN = {character: chr(ord("\ue0f0") + n) for n, character in enumerate("&<>\"'")}
+_RTF_PAGE = re.compile(rb"(?<!\\)\\page(?![a-z0-9-])\s?")
+_RULE = re.compile(r"(?:^|\n)-{3,}\n")
+
+
+def docx(data: bytes, form: str, options: DocumentOptions, bounds: Bounds) -> Made:
+    parts = package.unpack(data, bounds)
+    for name in filter(_WORDS.fullmatch, parts):
+        xml = _REFERENCE.sub(_hidden, parts[name].decode("utf-8", "replace"))
+        parts[name] = (_marked(xml) if name == "word/document.xml" else xml).encode()
+    return _made(office.extract(package.pack(parts), form), options)
+
+
+def packed(data: bytes, form: str, options: DocumentOptions, bounds: Bounds) -> Made:
+    """ODT."""
+    return _made(office.extract(package.pack(package.unpack(data, bounds)), form), options)
+
+
+def rtf(data: bytes, form: str, options: DocumentOptions, _: Bounds) -> Made:
+    mark = rb"\\par\\u%d?\\par " % (ord(_MARK) - 0x10000)
+    return _made(office.extract(_RTF_PAGE.sub(mark, data), form), options)
+
+
+def binary(data: bytes, form: str, options: DocumentOptions, _: Bounds) -> Made:
+    """DOC, whose markdown would run all its paragraphs into one, and PPT."""
+    result = office.extract(data, form, markdown=form == "ppt")
+    if form == "ppt":
+        return _made(result, options)
+    paragraphs = [line.strip() for line in re.split(r"[\r\n\x0b\x0c]+", result.content)]
+    markdown = "\n\n".join(re.sub(r"^(#|[-+*>]\s|\d+[.)]\s)", r"\\\1", line) for line in paragraphs if line)
+    return Made(pages_of([markdown], options), 1, office.metadata_of(result.metadata))
+
+
+def pages_of(markdowns: list[str], options: DocumentOptions) -> list[DocumentPage]:
+    """Pages of their markdown, those that were asked for."""
+    return [page_of(number, markdowns[number - 1], options) for number in options.picks(len(markdowns))]
+
+
+def page_of(number: int, markdown: str, options: DocumentOptions) -> DocumentPage:
+    """A page that is only known as markdown."""
+    made = items.of_markdown(markdown)
+    if options.tables_as_html and any(item["type"] == "table" for item in made):
+        markdown = "\n\n".join(item["html"] if item["type"] == "table" else item["md"] for item in made)
+    return DocumentPage(number, markdown, items.text_of(made), made)
+
+
+def _made(result: object, options: DocumentOptions) -> Made:
+    content = str(getattr(result, "content", "")).replace("\0", "")
+    for character, hidden in _HIDDEN.items():
+        content = content.replace(hidden, "\\<" if character == "<" else character)
+    markdowns = [_RULE.sub("\n", page).strip() for page in _split(content)]
+    return Made(pages_of(markdowns, options), len(markdowns), office.metadata_of(getattr(result, "metadata", {})))
+
+
+def _split(content: str) -> list[str]:
+    """Cut at the marks. Bold text that goes on behind one is closed before and opened after it."""
+    pages, bold = [], ""
+    for piece in content.split(_MARK):
+        page = bold + (piece.strip() if bold else piece.rstrip())
+        bold = "**" if page.rpartition("\n\n")[2].count("**") % 2 else ""
+        pages.append((page + bold).replace("****", ""))
+    return pages
+
+
+def _hidden(reference: re.Match[str]) -> str:
+    """What a reference refers to; one of the characters that XML needs itself, as that for private use."""
+    character = html.unescape(reference[0])
+    return _HIDDEN.get(character, character)
+
+
+def _marked(xml: str) -> str:
+    """The document with a mark for every end of a page that has text before it."""
+    out, at, inside, text = [], 0, 0, False
+    for token in _TOKEN.finditer(xml):
+        said = token[0]
+        if said.startswith("<w:t") and not said.startswith("<w:tbl") and not said.startswith("<w:txbx"):
+            text = True
+        elif said.startswith(("<w:br", "<w:last")):
+            if text and not inside:
+                out += [xml[at : token.start()], f"<w:t>{_MARK}</w:t>"]
+                at, text = token.end(), False
+        else:
+            inside += -1 if token[1] else 1
+            text = True
+    return "".join([*out, xml[at:]])

@@ -1,0 +1,98 @@
+"""Mail: EML by the standard library, its HTML by our own converter; MSG by the library for Office. One page each."""
+
+import email
+import email.policy
+from collections.abc import Iterator
+from email.message import EmailMessage, MIMEPart
+
+from thresher.convert import html, markup
+from thresher.convert.documents import flow, office
+from thresher.convert.documents.made import Bounds, Made
+from thresher.convert.documents.package import broken
+from thresher.convert.laps import Laps
+from thresher.domain.documents import DocumentOptions
+from thresher.domain.failure import FailureCode, ItemFailed
+
+_SHOWN = ("Subject", "From", "To", "Cc", "Date")
+
+
+def eml(data: bytes, _: str, options: DocumentOptions, bounds: Bounds) -> Made:
+    """Raises ItemFailed: document_broken, document_too_large."""
+    try:
+        message = email.message_from_bytes(data, policy=email.policy.default)
+        parts = sum(1 for _ in message.walk())
+    except (RecursionError, ValueError, LookupError, TypeError, AttributeError, IndexError) as error:
+        raise broken(f"the mail cannot be read: {type(error).__name__}") from None
+    if parts > bounds.max_parts:
+        limit = f"{bounds.max_parts} (THRESHER_DOCUMENT_MAX_PARTS)"
+        raise ItemFailed(FailureCode.DOCUMENT_TOO_LARGE, f"the mail has {parts} parts, the limit is {limit}")
+    headers = {name: value for name in _SHOWN if (value := _header(message, name))}
+    return _made(headers, _body(message), [*_attachments(message)], options)
+
+
+def msg(data: bytes, form: str, options: DocumentOptions, _: Bounds) -> Made:
+    result = office.extract(data, form, markdown=False)
+    head, _, body = result.content.replace("\0", "").partition("\n\n")
+    headers = dict(line.split(": ", 1) for line in head.split("\n") if ": " in line)
+    if not set(headers) <= {*_SHOWN, "Bcc"}:  # no headers, but the text itself
+        headers, body = {}, result.content.replace("\0", "")
+    attachments = [str(name) for name in result.metadata.get("attachments") or []]
+    return _made(headers, _paragraphs(body), attachments, options)
+
+
+def _made(headers: dict[str, str], body: str, attachments: list[str], options: DocumentOptions) -> Made:
+    lines = [f"**{name}**: {markup.plain(value)}" for name, value in headers.items()]
+    if attachments:
+        lines.append(f"**Attachments**: {', '.join(map(markup.plain, attachments))}")
+    markdown = "\n\n".join([*lines, body.strip()]) if body.strip() or headers else ""
+    names = {"Subject": "title", "From": "author", "Date": "created"}
+    metadata = {names[name]: value for name, value in headers.items() if name in names}
+    return Made(flow.pages_of([markdown.strip()], options), 1, metadata)
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    """Its value as text; one that cannot be understood, as it stands there."""
+    try:
+        value = str(message.get(name, ""))
+    except Exception:  # the library's parser of headers fails in many ways
+        value = str(next((raw for key, raw in message.raw_items() if key.lower() == name.lower()), ""))
+    return " ".join(value.encode("utf-8", "replace").decode().replace("\0", "").split())
+
+
+def _body(message: EmailMessage) -> str:
+    """The markdown of what a reader is shown: HTML before plain text, which is then the poorer copy."""
+    part = message.get_body(("html", "plain"))
+    if part is None:
+        return ""
+    content = _content(part)
+    if part.get_content_subtype() == "html":
+        return html.convert(content, "https://mail.invalid/", Laps()).markdown
+    return _paragraphs(content)
+
+
+def _content(part: MIMEPart) -> str:
+    raw = part.get_payload(decode=True)
+    data = raw if isinstance(raw, bytes) else b""
+    try:
+        text = data.decode(part.get_content_charset("utf-8"), "replace")
+    except (LookupError, ValueError):
+        text = data.decode("utf-8", "replace")
+    return text.replace("\r\n", "\n").replace("\0", "")
+
+
+def _attachments(message: EmailMessage) -> Iterator[str]:
+    for part in message.walk():
+        if part.is_multipart():
+            continue
+        try:
+            name = part.get_filename()
+        except Exception:
+            name = "without a readable name"
+        if name:
+            yield " ".join(name.encode("utf-8", "replace").decode().replace("\0", "").split())
+
+
+def _paragraphs(text: str) -> str:
+    """Plain text as markdown that keeps its lines."""
+    blocks = [block.strip("\n").split("\n") for block in text.replace("\r\n", "\n").split("\n\n")]
+    return "\n\n".join("  \n".join(markup.plain(line) for line in block) for block in blocks if any(block))
