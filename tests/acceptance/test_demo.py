@@ -50,10 +50,10 @@ async def test_the_demonstration_shows_every_fate_and_a_page_and_leaves_nothing(
         if line.strip().startswith(row["custom_id"] + "  ")
     }
     fates = [("completed" if "completed" in lines[row["custom_id"]] else "failed") for row in rows]
-    assert fates == ["completed"] * 12 + ["failed"] * 4
+    assert fates == ["completed"] * 13 + ["failed"] * 3
     for custom_id, code in zip(
-        ("missing", "pdf", "robots", "metadata"),
-        ("http_4xx", "unsupported_content", "robots_disallowed", "blocked_address"),
+        ("missing", "robots", "metadata"),
+        ("http_4xx", "robots_disallowed", "blocked_address"),
         strict=True,
     ):
         assert lines[custom_id].rstrip().endswith(code)
