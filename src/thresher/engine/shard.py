@@ -258,10 +258,11 @@ class ShardRun:
 
     async def _results(self, lane: Lane, task: Task) -> list[Attempt] | None:
         """How it went, for each item of the task; None if it is to be asked for, as no page is stored that would do."""
+        chosen = [self._of(item) for item in task.items]
         wants: list[Choices] = []
-        for item in task.items:
-            if self._of(item) not in wants:
-                wants.append(self._of(item))
+        for choices in chosen:
+            if choices not in wants:
+                wants.append(choices)
         at = _now()
         try:
             if lane is self._store:
@@ -277,7 +278,7 @@ class ShardRun:
         except Exception:  # a bug at this page: it fails by name, and its neighbours go on
             log.exception("item %s/%s", self._claim.batch_public_id, task.items[0].ord)
             results = [_failed(FailureCode.INTERNAL, at)] * len(wants)
-        return None if results is None else [results[wants.index(self._of(item))] for item in task.items]
+        return None if results is None else [results[wants.index(choices)] for choices in chosen]
 
     async def _from_store(self, task: Task, wants: Sequence[Choices]) -> list[Attempt] | None:
         """Of an applied batch, and of another shard of the same one, any page will do; of another batch one that is young enough."""

@@ -17,7 +17,7 @@ INSERT INTO batch (public_id, account_id, face, retry_of, root, generation, appl
 SELECT $2, b.account_id, b.face, b.id, $3, b.generation + 1, b.applied_to, b.options, b.headers, coalesce($4, b.metadata), b.webhook, b.source, b.price,
        now() + least(b.deadline_at - coalesce(p.started_at, b.created_at), $5 * interval '1 second')
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id WHERE b.id = $1
-RETURNING id
+RETURNING id, price
 """
 
 # Retries of one line are made one after the other, so that each sees what those before it took.
@@ -55,8 +55,6 @@ SELECT count(*) AS items, sum(coalesce(price, $6))::bigint AS cost FROM taken
 # The latest retry of the line $1 but for the batches $2: the one that is retried, and the one that is being made.
 _LATEST = "SELECT public_id FROM batch WHERE root = $1 AND id <> ALL ($2) ORDER BY id DESC LIMIT 1"
 
-_PRICE = "SELECT price FROM batch WHERE id = $1"
-
 
 class NothingToRetry(Exception):
     """Every item of the batch has a result, or none has failed with one of the codes, or other retries of its line are at them.
@@ -92,10 +90,11 @@ async def retry(connection: Connection, batch: Batch, again: Again) -> Batch:
     root = batch.root or batch.id
     async with connection.transaction():
         await connection.execute(_ONE_BY_ONE, root, timeout=PATIENCE)
-        price = await connection.fetchval(_PRICE, batch.id)
-        if await ledger.hold(connection, batch.account_id):
+        limited = await ledger.hold(connection, batch.account_id)
+        [row] = await connection.fetch(_INSERT, batch.id, ids.batch_id(), root, again.metadata, again.lifetime)
+        key, price = row["id"], row["price"]
+        if limited:
             await ledger.afford(connection, batch.account_id, await connection.fetchval(_COST, *wanted, price))
-        key: int = await connection.fetchval(_INSERT, batch.id, ids.batch_id(), root, again.metadata, again.lifetime)
         [taken] = await connection.fetch(_TAKE, *wanted, key, root, price, timeout=PATIENCE)
         if not taken["items"]:
             raise NothingToRetry(await connection.fetchval(_LATEST, root, [batch.id, key]))

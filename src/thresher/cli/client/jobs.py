@@ -1,7 +1,7 @@
 """The batch commands, each from its options to its exit code."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from thresher.cli.client import forecast as forecasts
@@ -12,7 +12,7 @@ from thresher.cli.client.follow import until_done
 from thresher.cli.client.inputs import check, entries
 from thresher.cli.client.output import Output, opened
 from thresher.cli.client.progress import Display, display
-from thresher.cli.client.remote import Remote
+from thresher.cli.client.remote import Json, Remote
 from thresher.cli.client.session import connected
 from thresher.cli.client.submit import Input, submit
 from thresher.cli.errors import ExitCode
@@ -85,29 +85,44 @@ async def retry(
     settings: Settings, batch_id: str, codes: Sequence[str], wanted: Wanted, course: Course, *, as_json: bool
 ) -> ExitCode:
     """Retry what a batch has left without a result; wait for the new batch and write its results, or print its id."""
-    with display(as_json=as_json) as shown, opened(wanted.path if wanted.wait else None) as output:
-        async with connected(settings, shown) as remote:
-            with course.explained(shown):
-                body = {"codes": list(codes)}
-                path = f"/v1/batches/{batch_id}/retry"
-                view = await remote.call("POST", path, data=body, key=secrets.token_hex(16))
-                course.batch_id, course.started = view["id"], True
-                shown.tell(f"{view['id']}: {view['total_urls']:,} items of {batch_id} again")
-                return await _results_or_id(remote, wanted, course, output, shown, as_json=as_json)
+
+    def told(view: Json) -> str:
+        return f"{view['total_urls']:,} items of {batch_id} again"
+
+    path = f"/v1/batches/{batch_id}/retry"
+    return await _made_of(settings, path, {"codes": list(codes)}, told, wanted, course, as_json=as_json)
 
 
 async def apply(
     settings: Settings, batch_id: str, choices: dict[str, Any], wanted: Wanted, course: Course, *, as_json: bool
 ) -> ExitCode:
     """Read the stored pages of a batch in another way; wait for the new batch and write its results, or print its id."""
+
+    def told(view: Json) -> str:
+        without = f"; of {view['without_page']:,} no page is stored" if view["without_page"] else ""
+        return f"{view['total_urls']:,} stored pages of {batch_id}{without}"
+
+    path = f"/v1/batches/{batch_id}/apply"
+    return await _made_of(settings, path, choices, told, wanted, course, as_json=as_json)
+
+
+async def _made_of(
+    settings: Settings,
+    path: str,
+    body: Json,
+    told: Callable[[Json], str],
+    wanted: Wanted,
+    course: Course,
+    *,
+    as_json: bool,
+) -> ExitCode:
+    """Have a batch made of another, say what it is of, and go on with it as with any that was just started."""
     with display(as_json=as_json) as shown, opened(wanted.path if wanted.wait else None) as output:
         async with connected(settings, shown) as remote:
             with course.explained(shown):
-                path = f"/v1/batches/{batch_id}/apply"
-                view = await remote.call("POST", path, data=choices, key=secrets.token_hex(16))
+                view = await remote.call("POST", path, data=body, key=secrets.token_hex(16))
                 course.batch_id, course.started = view["id"], True
-                without = f"; of {view['without_page']:,} no page is stored" if view["without_page"] else ""
-                shown.tell(f"{view['id']}: {view['total_urls']:,} stored pages of {batch_id}{without}")
+                shown.tell(f"{view['id']}: {told(view)}")
                 return await _results_or_id(remote, wanted, course, output, shown, as_json=as_json)
 
 
