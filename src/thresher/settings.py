@@ -135,6 +135,11 @@ class Settings(BaseSettings):
         1_000_000, ge=1, le=10_000_000, description="Items in one batch, however many requests bring them."
     )
     max_request_bytes: int = Field(64 * MIB, ge=KIB, description="Bytes in one request body.")
+    max_file_bytes: int = Field(
+        512 * MIB,
+        ge=KIB,
+        description="Bytes of one file that is uploaded, which goes to the blob store as it comes in. What is converted has a limit of its own: document_max_bytes.",
+    )
     max_url_bytes: int = Field(8 * KIB, ge=256, description="Bytes in one URL.")
     max_custom_id_bytes: int = Field(4096, ge=1, description="Bytes in one custom_id.")
     max_page: int = Field(
@@ -237,6 +242,11 @@ class Settings(BaseSettings):
         ge=256 * MIB,
         description="Address space that a child for documents may use beyond what it has at its start; it is started at the first document.",
     )
+    document_max_bytes: int = Field(
+        128 * MIB,
+        ge=KIB,
+        description="Bytes of one file that is converted; it is held in memory then. A larger one is skipped as size_limit_exceeded by the parse API, and fails as too_large otherwise.",
+    )
     document_max_pages: int = Field(2000, ge=1, description="Pages (slides, sheets) converted of one document.")
     document_max_unpacked_bytes: int = Field(
         512 * MIB,
@@ -260,6 +270,12 @@ class Settings(BaseSettings):
         86_400.0,
         gt=0,
         description="Seconds from a batch's creation, of an open one from its start, to its forced end; a request may ask for fewer.",
+    )
+    file_retention: float = Field(
+        2_592_000.0,
+        ge=0,
+        le=3_153_600_000.0,
+        description="Seconds that an uploaded file is kept, unless it is deleted before. 30 days; 0: until it is deleted. Results of it are kept as all others.",
     )
     retention: float = Field(
         2_592_000.0,

@@ -5,6 +5,7 @@ import math
 import re
 import time
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
@@ -93,13 +94,17 @@ async def test_a_key_that_is_revoked_or_expires_is_refused_like_an_unknown_one(a
     assert await status("thr_revoked") == 401
 
 
+def account(number: int, key_hash: bytes, left: float = math.inf) -> Account:
+    return Account(number, UUID(int=1), UUID(int=2), key_hash, left=left)
+
+
 def test_known_keys_are_bounded_and_expire() -> None:
     known, now = KnownKeys(most=2), time.monotonic()
     for number in range(3):
-        known.add(Account(number, bytes([number])), now)
+        known.add(account(number, bytes([number])), now)
     assert known.get(b"\0") is None
-    assert known.get(b"\2") == Account(2, b"\2")
+    assert known.get(b"\2") == account(2, b"\2")
     for ttl, asked, left in ((5.0, now - 5, math.inf), (5.0, now - 1, 1.0), (0.0, now, 9.0)):
         expired = KnownKeys(ttl)
-        expired.add(Account(1, b"k", left=left), asked)
+        expired.add(account(1, b"k", left), asked)
         assert expired.get(b"k") is None

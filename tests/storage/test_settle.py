@@ -118,7 +118,8 @@ async def test_the_last_item_ends_the_batch_in_the_same_transaction(pool: Pool) 
     ("fates", "outcome"),
     [
         ([ItemState.COMPLETED, ItemState.COMPLETED], Outcome.ALL_OK),
-        ([ItemState.COMPLETED, ItemState.SKIPPED], Outcome.PARTIAL),
+        ([ItemState.COMPLETED, ItemState.SKIPPED], Outcome.ALL_OK),
+        ([ItemState.SKIPPED, ItemState.FAILED], Outcome.PARTIAL),
         ([ItemState.FAILED, ItemState.FAILED], Outcome.ALL_FAILED),
     ],
 )

@@ -64,11 +64,18 @@ def test_a_batch_can_be_done_from_wherever_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "completed", "outcome"),
-    [(3, 3, Outcome.ALL_OK), (3, 1, Outcome.PARTIAL), (3, 0, Outcome.ALL_FAILED), (0, 0, Outcome.ALL_OK)],
+    ("total", "completed", "skipped", "outcome"),
+    [
+        (3, 3, 0, Outcome.ALL_OK),
+        (3, 1, 2, Outcome.ALL_OK),
+        (3, 1, 1, Outcome.PARTIAL),
+        (3, 0, 1, Outcome.PARTIAL),
+        (3, 0, 0, Outcome.ALL_FAILED),
+        (0, 0, 0, Outcome.ALL_OK),
+    ],
 )
-def test_the_outcome_follows_from_the_counts(total: int, completed: int, outcome: Outcome) -> None:
-    assert outcome_of(total, completed) is outcome
+def test_the_outcome_follows_from_the_counts(total: int, completed: int, skipped: int, outcome: Outcome) -> None:
+    assert outcome_of(total, completed, skipped) is outcome
 
 
 def test_what_a_stop_leaves_reads_as_cancelled_or_failed() -> None:

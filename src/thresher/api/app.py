@@ -18,6 +18,7 @@ import thresher
 from thresher.api import account, dry_run, ops, parsers, problem_pages, problems
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
+from thresher.api.llamacloud import routes as llamacloud
 from thresher.api.olostep import again, append, apply, deliveries, diff, explain, hosted, info, listing, retrieve
 from thresher.api.olostep.export import router as export
 from thresher.api.olostep.routes import router as olostep
@@ -89,6 +90,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(parsers.router)
     app.include_router(deliveries.router)
     app.include_router(account.router)
+    for router in llamacloud.ROUTERS:
+        app.include_router(router)
     app.include_router(ops.router)
     app.include_router(problem_pages.router)
     describe(app, settings)

@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from thresher.api.llamacloud import errors as llamacloud
 from thresher.domain import ids
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.storage.blobs import StoreUnusable
@@ -106,8 +107,10 @@ def body_of(problem: Problem, error_id: str, base: str) -> dict[str, Any]:
 
 
 def answer(error: Exception, scope: Scope, public_url: str | None) -> Response:
-    """The response for any exception."""
+    """The response for any exception, in the form of the API that the path is of."""
     error_id = ids.error_id()
+    if scope["path"].startswith(llamacloud.ROOT):
+        return llamacloud.refusal(error, problem_of(error, error_id), error_id)
     problem = problem_of(error, error_id)
     body = body_of(problem, error_id, base_url(scope, public_url))
     return Response(orjson.dumps(body), problem.kind.status, problem.headers, "application/problem+json")

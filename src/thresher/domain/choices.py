@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
+from thresher.domain.documents import DocumentOptions
+from thresher.domain.parse import ParseJob
+
 
 class RobotsMode(StrEnum):
     """What a robots.txt that disallows a page means: the item fails; it is noted on the item; nothing, and it is not asked for."""
@@ -34,7 +37,7 @@ class Content(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Choices:
     """The choices for one item. `country` is a code or RANDOM, in upper case; `parser` an id or an alias;
-    `definition` what it does if it is not built in, as JSON.
+    `definition` what it does if it is not built in, as JSON; `document` how a batch of the parse API is to be converted.
 
     `timeout`: seconds that an attempt may take on the network, None for the engine's. `headers` may hold secrets: they go to the
     item's own origin and nowhere else, no log and no record included.
@@ -48,6 +51,7 @@ class Choices:
     timeout: float | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     definition: str | None = field(default=None, repr=False)
+    document: DocumentOptions | None = None
 
     @classmethod
     def of(cls, options: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Self:
@@ -59,6 +63,7 @@ class Choices:
             options.get("parser"),
             Content(options.get("content", Content.PAGE)),
             headers=headers or {},
+            document=ParseJob.of(options).document if "parse" in options else None,
         )
 
     def over(self, options: Mapping[str, Any] | None, headers: Mapping[str, str] | None) -> Self:

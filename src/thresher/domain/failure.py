@@ -45,6 +45,7 @@ class FailureCode(StrEnum):
     PARSER_NO_MATCH = "parser_no_match"
     PARSER_FAILED = "parser_failed"
     PAGE_GONE = "page_gone"
+    FILE_GONE = "file_gone"
     WORKER_LOST = "worker_lost"
     DEADLINE = "deadline"
     CANCELLED = "cancelled"
@@ -227,6 +228,11 @@ FAILURES: dict[FailureCode, FailureKind] = {
         "The stored page that this item was to be made of is gone: its batch was purged, or it cannot be read from the store.",
         False,
         "Fetch it again in a new batch.",
+    ),
+    FailureCode.FILE_GONE: FailureKind(
+        "The file that this item is was deleted, or its time was over, before it was read; or it is no longer in the store.",
+        False,
+        "Upload it again, and make a new batch of it.",
     ),
     FailureCode.WORKER_LOST: FailureKind(
         "Worker processes died repeatedly while this item was in hand.",

@@ -23,6 +23,8 @@ class ProblemCode(StrEnum):
     CONTENT_NOT_FOUND = "content_not_found"
     EVENT_NOT_FOUND = "event_not_found"
     PARSER_NOT_FOUND = "parser_not_found"
+    FILE_NOT_FOUND = "file_not_found"
+    DIRECTORY_NOT_FOUND = "directory_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     APPEND_CONFLICT = "append_conflict"
     BATCH_NOT_OPEN = "batch_not_open"
@@ -31,6 +33,7 @@ class ProblemCode(StrEnum):
     BATCH_PURGED = "batch_purged"
     HOSTED_URL_EXPIRED = "hosted_url_expired"
     BODY_TOO_LARGE = "body_too_large"
+    FILE_TOO_LARGE = "file_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     IDEMPOTENCY_KEY_REUSE = "idempotency_key_reuse"
     RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"
@@ -140,6 +143,20 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "The account has no parser of this name, or none of this version, or it was retired.",
         "Look at `GET /v1/parsers`, which lists those that there are.",
     ),
+    ProblemCode.FILE_NOT_FOUND: ProblemKind(
+        404,
+        "not_found",
+        "Not Found",
+        "The account has no file of this id, or it was deleted, or its time is over.",
+        "Upload it, and use the id of the answer; `GET /api/v1/beta/files` lists those that there are.",
+    ),
+    ProblemCode.DIRECTORY_NOT_FOUND: ProblemKind(
+        404,
+        "not_found",
+        "Not Found",
+        "The account has no directory of this id, or the directory no such file, or it was deleted.",
+        "Check the ids; `GET /api/v1/beta/directories` lists the directories that there are.",
+    ),
     ProblemCode.METHOD_NOT_ALLOWED: ProblemKind(
         405,
         "method_not_allowed",
@@ -195,6 +212,13 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "Content Too Large",
         "The request's body has more bytes than the server takes. It was not read.",
         "Send fewer items in a request, or raise THRESHER_MAX_REQUEST_BYTES.",
+    ),
+    ProblemCode.FILE_TOO_LARGE: ProblemKind(
+        413,
+        "content_too_large",
+        "Content Too Large",
+        "The file has more bytes than the server keeps. Nothing of it was kept.",
+        "Split it, or raise THRESHER_MAX_FILE_BYTES.",
     ),
     ProblemCode.UNSUPPORTED_MEDIA_TYPE: ProblemKind(
         415,

@@ -50,6 +50,7 @@ _REMEDIES: dict[FailureCode, str] = {
     FailureCode.PARSER_NO_MATCH: "Leave {url} out, or POST /v1/batches/{batch}/apply with another parser, or none: the page is stored.",
     FailureCode.PARSER_FAILED: "Try the parser on {url} and mend it if it is yours, else report it; POST /v1/batches/{batch}/apply with it, another or none: the page is stored.",
     FailureCode.PAGE_GONE: "Fetch {url} in a new batch: the page that this item was to be made of is no longer stored.",
+    FailureCode.FILE_GONE: "Upload {url} again, and make a new batch of it: the file is no longer there.",
     FailureCode.WORKER_LOST: "Look into the workers' log for what ended them at {url}, and please report it.",
     FailureCode.DEADLINE: "Retry it, in a batch with more time, or with fewer pages of {host} in it: the time was over {after}.",
     FailureCode.CANCELLED: "Retry it if it is wanted after all: the batch was cancelled {after}.",

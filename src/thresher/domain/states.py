@@ -38,6 +38,13 @@ class ItemState(IntEnum):
     CANCELLED = 4  # the batch was cancelled before it was done
 
 
+class SkipReason(StrEnum):
+    """Why there was nothing to do for an item of the parse API; stored as its detail."""
+
+    ALREADY_PROCESSED = "already_processed"  # the account has a result of the same bytes with the same parameters
+    SIZE_LIMIT_EXCEEDED = "size_limit_exceeded"
+
+
 class ShardState(StrEnum):
     """Where a shard (a slice of work on one politeness bucket) is. An ended shard is deleted."""
 
@@ -68,11 +75,11 @@ SHARD_MOVES: dict[ShardState, frozenset[ShardState]] = {
 }
 
 
-def outcome_of(total: int, completed: int) -> Outcome:
-    """The outcome of a batch that ran to its end: `completed` of `total` items have a result."""
-    if completed == total:
+def outcome_of(total: int, completed: int, skipped: int) -> Outcome:
+    """The outcome of a batch that ran to its end: of `total` items so many have a result, and so many needed none."""
+    if completed + skipped == total:
         return Outcome.ALL_OK
-    return Outcome.PARTIAL if completed else Outcome.ALL_FAILED
+    return Outcome.PARTIAL if completed + skipped else Outcome.ALL_FAILED
 
 
 def overlay_of(outcome: Outcome) -> ItemState:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from uuid import UUID
 
 from thresher.domain import ids
 from thresher.storage import keys, ledger
@@ -9,7 +10,7 @@ from thresher.storage.database import Connection, connect
 
 # A key that is known, not revoked and not expired; `left` are the seconds until it expires.
 _AUTHENTICATE = """
-SELECT k.account_id, a.credit_limited, k.scopes, extract(epoch FROM k.expires_at - now())::float8 AS left
+SELECT k.account_id, a.credit_limited, a.org, a.project, k.scopes, extract(epoch FROM k.expires_at - now())::float8 AS left
 FROM api_key k JOIN account a ON a.id = k.account_id
 WHERE k.hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
 """
@@ -25,11 +26,13 @@ _FIND = "SELECT id FROM account WHERE org::text = lower($1) OR name = $1 ORDER B
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who asks, as of a look. `scopes` is empty for a key that may do everything; `left`: seconds until it expires;
+    """Who asks, as of a look. `org` and `project` are its ids in the parse API. `scopes` is empty for a key that may do everything; `left`: seconds until it expires;
     `limited`: whether the account's credits are.
     """
 
     id: int
+    org: UUID
+    project: UUID
     key_hash: bytes
     scopes: frozenset[str] = frozenset()
     left: float = math.inf
@@ -42,7 +45,8 @@ async def authenticate(connection: Connection, key_hash: bytes) -> Account | Non
     if row is None:
         return None
     left = math.inf if row["left"] is None else row["left"]
-    return Account(row["account_id"], key_hash, frozenset(row["scopes"]), left, row["credit_limited"])
+    opened = (row["account_id"], row["org"], row["project"], key_hash)
+    return Account(*opened, frozenset(row["scopes"]), left, row["credit_limited"])
 
 
 async def secret(connection: Connection, name: str) -> bytes:

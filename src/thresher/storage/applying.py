@@ -78,7 +78,7 @@ async def apply(connection: Connection, batch: Batch, anew: Anew) -> Batch:
     made = [anew.options, anew.metadata, anew.webhook, anew.price, anew.lifetime]
     async with connection.transaction():
         limited = await ledger.hold(connection, batch.account_id)
-        row = await connection.fetchrow(_INSERT, batch.id, ids.batch_id(), *made)
+        row = await connection.fetchrow(_INSERT, batch.id, ids.batch_id_like(batch.public_id), *made)
         if row is None:
             raise NothingStored
         if limited:

@@ -10,7 +10,7 @@ from thresher.storage.database import Connection
 
 # The counters, locked: alone in its statement, because numbering in the same one left gaps under overlap.
 LOCK = """
-SELECT state, outcome, total, processing, completed, finished,
+SELECT state, outcome, total, processing, completed, skipped, finished,
        extract(epoch FROM now() - coalesce(moved_at, started_at, now()))::float8 AS quiet
 FROM batch_progress WHERE batch_id = $1 FOR UPDATE
 """
@@ -61,6 +61,6 @@ async def finish_if_over(connection: Connection, key: int) -> bool:
     wound_down = row["state"] == BatchState.STOPPING and row["processing"] == 0
     if row["finished"] < row["total"] and not wound_down:
         return False
-    outcome = row["outcome"] or outcome_of(row["total"], row["completed"])
+    outcome = row["outcome"] or outcome_of(row["total"], row["completed"], row["skipped"])
     await finish(connection, key, Outcome(outcome))
     return True

@@ -13,8 +13,8 @@ from thresher.storage.database import Connection
 
 # What $2 does not name is as in the original. It has as long as the original had once it was started, and $5 at most.
 _INSERT = """
-INSERT INTO batch (public_id, account_id, face, retry_of, root, generation, applied_to, options, headers, metadata, webhook, source, price, deadline_at)
-SELECT $2, b.account_id, b.face, b.id, $3, b.generation + 1, b.applied_to, b.options, b.headers, coalesce($4, b.metadata), b.webhook, b.source, b.price,
+INSERT INTO batch (public_id, account_id, face, retry_of, root, generation, applied_to, options, headers, metadata, webhook, source, price, directory_id, deadline_at)
+SELECT $2, b.account_id, b.face, b.id, $3, b.generation + 1, b.applied_to, b.options, b.headers, coalesce($4, b.metadata), b.webhook, b.source, b.price, b.directory_id,
        now() + least(b.deadline_at - coalesce(p.started_at, b.created_at), $5 * interval '1 second')
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id WHERE b.id = $1
 RETURNING id, price
@@ -43,9 +43,9 @@ _COST = f"SELECT coalesce(sum(coalesce(i.price, $4)), 0)::bigint {_WANTED}"
 # without their own.
 _TAKE = f"""
 WITH taken AS (
-    INSERT INTO item (batch_id, ord, ref, bucket, custom_id, metadata, options, headers, price, body_batch, body_ord, origin_batch, origin_ord)
+    INSERT INTO item (batch_id, ord, ref, bucket, custom_id, metadata, options, headers, price, body_batch, body_ord, file_id, content_id, name, origin_batch, origin_ord)
     SELECT $4, row_number() OVER (ORDER BY i.ord) - 1, i.ref, i.bucket, i.custom_id, i.metadata, i.options, i.headers, i.price, i.body_batch, i.body_ord,
-           $5, coalesce(i.origin_ord, i.ord)
+           i.file_id, i.content_id, i.name, $5, coalesce(i.origin_ord, i.ord)
     {_WANTED}
     RETURNING price
 )
@@ -91,7 +91,9 @@ async def retry(connection: Connection, batch: Batch, again: Again) -> Batch:
     async with connection.transaction():
         await connection.execute(_ONE_BY_ONE, root, timeout=PATIENCE)
         limited = await ledger.hold(connection, batch.account_id)
-        [row] = await connection.fetch(_INSERT, batch.id, ids.batch_id(), root, again.metadata, again.lifetime)
+        [row] = await connection.fetch(
+            _INSERT, batch.id, ids.batch_id_like(batch.public_id), root, again.metadata, again.lifetime
+        )
         key, price = row["id"], row["price"]
         if limited:
             await ledger.afford(connection, batch.account_id, await connection.fetchval(_COST, *wanted, price))

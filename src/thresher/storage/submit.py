@@ -6,6 +6,7 @@ Each function is one transaction. Nothing of an open batch is in a shard or in t
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -14,6 +15,7 @@ from thresher.domain.states import BatchState
 from thresher.storage import feeds, ledger, progress, shards
 from thresher.storage.batches import BY_ID, Batch, Face
 from thresher.storage.database import Connection
+from thresher.storage.files import File
 
 _INSERT = """
 INSERT INTO batch (public_id, account_id, face, options, headers, metadata, webhook, source, price, compare_with, deadline_at)
@@ -56,12 +58,14 @@ WHERE least <> most ORDER BY custom_id COLLATE "C", ord
 """
 
 _COLUMNS = ["batch_id", "ord", "ref", "bucket", "custom_id", "metadata", "options", "headers", "price"]
+_COLUMNS += ["file_id", "content_id", "name"]
 
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
     """An item to be: what it refers to, as sent; its politeness bucket; the caller's own id and metadata; what it chooses for
-    itself, None for nothing: options and headers as they are stored, and what it then costs, in credits.
+    itself, None for nothing: options and headers as they are stored, and what it then costs, in credits. `file` is the one that it
+    is; then it refers to that, and its bucket is one of those that ask no host.
     """
 
     ref: str
@@ -71,6 +75,7 @@ class NewItem:
     options: dict[str, Any] | None = None
     headers: dict[str, str] | None = field(default=None, repr=False)
     price: int | None = None
+    file: File | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class NewBatch:
     price: int = credit.PAGE
     compare_with: int | None = None
     headers: dict[str, str] | None = field(default=None, repr=False)
+    public_id: str = field(default_factory=ids.batch_id)
 
 
 class NotOpen(Exception):
@@ -140,7 +146,7 @@ async def create(connection: Connection, new: NewBatch) -> Batch:
         state = BatchState.OPEN if new.open else BatchState.RUNNING
         key: int = await connection.fetchval(
             _INSERT,
-            ids.batch_id(),
+            new.public_id,
             new.account,
             new.face,
             new.options,
@@ -219,11 +225,16 @@ async def _add(connection: Connection, key: int, items: Sequence[NewItem], posit
         schema_name="thresher",
         columns=_COLUMNS,
         records=[
-            (key, n, i.ref, i.bucket, i.custom_id, i.metadata, i.options, i.headers, i.price)
+            (key, n, i.ref, i.bucket, i.custom_id, i.metadata, i.options, i.headers, i.price, *_file_of(i))
             for n, i in enumerate(items, position)
         ],
     )
     await connection.execute(_GROW, key, len(items), needed)
+
+
+def _file_of(item: NewItem) -> tuple[UUID, int, str] | tuple[None, None, None]:
+    file = item.file
+    return (None, None, None) if file is None else (file.id, file.content, file.name)
 
 
 async def _check_ids(connection: Connection, key: int) -> None:

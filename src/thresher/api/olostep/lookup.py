@@ -1,9 +1,9 @@
 """The batch that a path names: the caller's own, or a refusal that gives nothing away; a purged one says what it was."""
 
-import re
 from collections.abc import Iterable
 
 from thresher.api.olostep.views import counts_view
+from thresher.domain import ids
 from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import BatchState
 from thresher.storage import batches, lineage
@@ -11,8 +11,6 @@ from thresher.storage.accounts import Account
 from thresher.storage.batches import Batch
 from thresher.storage.database import Connection
 from thresher.storage.lineage import Family
-
-_BATCH_ID = re.compile(r"batch_[a-z0-9]{1,40}")
 
 
 async def find_batch(connection: Connection, caller: Account, public_id: str) -> Batch:
@@ -25,7 +23,7 @@ async def find_batch(connection: Connection, caller: Account, public_id: str) ->
 async def find_even_purged(connection: Connection, caller: Account, public_id: str) -> Batch:
     """Raises Problem(batch_not_found)."""
     # A path may hold anything, also what PostgreSQL refuses as text.
-    batch = await batches.get(connection, caller.id, public_id) if _BATCH_ID.fullmatch(public_id) else None
+    batch = await batches.get(connection, caller.id, public_id) if ids.is_batch_id(public_id) else None
     if batch is None:
         raise Problem(ProblemCode.BATCH_NOT_FOUND, "Batch not found")
     return batch
