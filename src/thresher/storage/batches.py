@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
+from uuid import UUID
 
 import asyncpg
 
@@ -18,8 +19,8 @@ COLUMNS = """
 SELECT b.id, b.public_id, b.account_id, b.face, b.options, b.metadata, b.webhook, b.created_at, b.deadline_at, b.generation,
        b.root, (SELECT public_id FROM batch o WHERE o.id = b.retry_of) AS retry_of,
        (SELECT public_id FROM batch o WHERE o.id = b.compare_with) AS compare_with, b.changes,
-       (SELECT public_id FROM batch o WHERE o.id = b.applied_to) AS applied_to, b.source, p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished, p.parsed, p.unmatched, p.unparsed,
-       p.numbered, p.billed, p.finished_at, p.purged_at, p.rate, p.started_at, p.moved_at,
+       (SELECT public_id FROM batch o WHERE o.id = b.applied_to) AS applied_to, b.source, b.directory_id, p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished, p.parsed, p.unmatched, p.unparsed,
+       p.numbered, p.billed, p.stopped_at, p.finished_at, p.purged_at, p.rate, p.started_at, p.moved_at,
        p.xmin::text || '.' || b.xmin::text AS version
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id
 """
@@ -70,6 +71,7 @@ class Batch:
     changes: dict[str, int] | None  # how many items became what since that one, once it is counted
     applied_to: str | None  # the public id of the batch from whose stored pages it is made
     source: str
+    directory_id: UUID | None  # the directory whose files it is of
     state: BatchState
     outcome: Outcome | None
     total: int
@@ -84,6 +86,7 @@ class Batch:
     unparsed: int  # those that it could not read
     numbered: int
     billed: int
+    stopped_at: datetime | None  # when it was cancelled, or its deadline was over, before its end
     finished_at: datetime | None
     rate: float
     started_at: datetime | None

@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import asyncpg
 
@@ -13,7 +15,8 @@ from thresher.storage.database import Connection
 
 States: TypeAlias = Collection[ItemState] | None  # some of the finished states; None for all of them
 
-COLUMNS = "batch_id, ord, origin_ord, ref, custom_id, metadata, options, state, finish_seq, failure, detail, http, attempts, pack_id, off, len"
+COLUMNS = "batch_id, ord, origin_ord, ref, custom_id, metadata, options, state, finish_seq, finished_at, failure, detail, http, attempts, pack_id, off, len"
+COLUMNS += ", file_id, content_id, name, body_batch, body_ord"
 
 # Finished items from a finish number on; $3 narrows to some states, or to all when null.
 _FINISHED = f"""
@@ -79,6 +82,9 @@ class Item:
     batch's choices, and over them its own. `span` is where its result lies; the page that a failed one may have is not for
     readers. `seq` is its finish number, None while its row has none: it is unsettled, or of a
     stopped batch whose last rows are still to be written, and was not read in finish order.
+
+    Of an item that is a file: `file`, its id, `name`, and `content`, the key of its bytes; they may be gone. `body`: the batch and
+    the place of the item whose page this one is made of, or whose result is this one's, too, if it was skipped.
     """
 
     batch: int
@@ -97,6 +103,11 @@ class Item:
     pack_key: str | None = None
     own: dict[str, Any] | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    finished_at: datetime | None = None
+    file: UUID | None = None
+    name: str | None = None
+    content: int | None = None
+    body: tuple[int, int] | None = None
 
     @property
     def position(self) -> int:
@@ -241,4 +252,9 @@ def _item(
         key,
         own := row["options"],
         batch.options | own if own else batch.options,
+        batch.finished_at if overlay is not None else row["finished_at"],
+        row["file_id"],
+        row["name"],
+        row["content_id"],
+        None if row["body_batch"] is None else (row["body_batch"], row["body_ord"]),
     )

@@ -74,12 +74,13 @@ WHERE p.state = 'done' AND p.purged_at IS NULL AND p.numbered < p.finished ORDER
 
 _NUMBERED = "SELECT numbered FROM batch_progress WHERE batch_id = $1 AND purged_at IS NULL"
 
+# They ended with their batch, whenever it is written.
 _WRITE_OVERLAY = """
 WITH late AS (SELECT ord, row_number() OVER (ORDER BY ord) AS rn FROM (
     SELECT ord FROM item WHERE batch_id = $1 AND state = 0 ORDER BY ord LIMIT $6) few),
 written AS (
-    UPDATE item SET state = $3, failure = $4, detail = $5, finish_seq = $2 + late.rn, finished_at = now()
-    FROM late WHERE item.batch_id = $1 AND item.ord = late.ord RETURNING item.ord
+    UPDATE item SET state = $3, failure = $4, detail = $5, finish_seq = $2 + late.rn, finished_at = p.finished_at
+    FROM late, batch_progress p WHERE p.batch_id = $1 AND item.batch_id = $1 AND item.ord = late.ord RETURNING item.ord
 )
 UPDATE batch_progress SET numbered = numbered + (SELECT count(*) FROM written) WHERE batch_id = $1
 RETURNING numbered < finished AND (SELECT count(*) FROM written) > 0
