@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from thresher.storage import hosts, idempotency, outbox, pace
+from thresher.storage import directories, hosts, idempotency, outbox, pace
 from thresher.storage.blobs import Blobs, StoreUnusable, pack_folder
 from thresher.storage.database import Connection, turn
 
@@ -87,6 +87,7 @@ async def purge(connection: Connection, blobs: Blobs, retention: timedelta, late
         await idempotency.forget(connection)
         await pace.forget(connection)
         await outbox.forget(connection, retention)
+        await directories.forget(connection, retention)
         await connection.execute(_MARK_OLD, retention, MOST)
         for row in await connection.fetch(_MARKED):
             try:

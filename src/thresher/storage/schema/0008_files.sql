@@ -51,8 +51,10 @@ CREATE TABLE directory (
 
 CREATE INDEX directory_listed ON directory (account_id, seq);
 CREATE INDEX directory_expires ON directory (expires_at) WHERE expires_at IS NOT NULL AND deleted_at IS NULL;
+CREATE INDEX directory_deleted ON directory (deleted_at) WHERE deleted_at IS NOT NULL;
 
--- A file in a directory, under a name of its own. One whose file was deleted is deleted, too.
+-- A file in a directory, under a name of its own. One whose file was deleted is deleted, too; those of a directory that was are
+-- not marked each. seq: the order in which they came into the directory; unique_id may be too long for an index.
 CREATE TABLE directory_file (
     id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     seq          bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
@@ -69,6 +71,8 @@ CREATE TABLE directory_file (
 );
 
 CREATE INDEX directory_file_listed ON directory_file (directory_id, seq);
+CREATE UNIQUE INDEX directory_file_unique ON directory_file (directory_id, md5(unique_id)) WHERE deleted_at IS NULL;
+CREATE INDEX directory_file_deleted ON directory_file (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX directory_file_of ON directory_file (file_id) WHERE file_id IS NOT NULL;
 
 -- Of an item that is a file: which, and under which name. Nothing is referenced: a file may be deleted before its items are
