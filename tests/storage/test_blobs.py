@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,6 +70,13 @@ async def test_the_file_and_every_new_folder_are_synced_before_put_returns(
     await store.put("packs/batch_a/1", b"x")
     root = tmp_path / "blobs"
     assert synced == {str(root / "packs/batch_a/1"), str(root / "packs/batch_a"), str(root / "packs"), str(root)}
+    synced.clear()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    await store.put_stream("files/7/1", chunks())
+    assert synced == {str(root / "files/7/1"), str(root / "files/7"), str(root / "files"), str(root)}
 
 
 async def test_a_missing_pack_is_said_to_be_missing(tmp_path: Path) -> None:
@@ -165,6 +172,53 @@ async def store(
         for name, value in s3.environment.items():
             monkeypatch.setenv(name, value)
         yield Blobs("s3://bucket/some/prefix")
+
+
+async def test_a_stream_is_one_object_whatever_its_chunks_are_and_one_that_breaks_off_is_none(
+    store: Blobs, tmp_path: Path
+) -> None:
+    data = secrets.token_bytes(6 * 2**20 + 17)
+
+    async def chunks(sizes: Iterable[int], fault: Exception | None = None) -> AsyncIterator[bytes]:
+        start = 0
+        for size in sizes:
+            yield data[start : start + size]
+            start += size
+        if fault:
+            raise fault
+
+    for number, sizes in enumerate(([], [1, 0, 9], [100_000] * 63, [len(data)])):
+        await store.put_stream(f"files/1/{number}", chunks(sizes))
+        whole = data[: sum(sizes)]
+        assert b"".join([piece async for piece in store.stream(f"files/1/{number}", 0, len(whole))]) == whole
+    assert b"".join([piece async for piece in store.stream("files/1/3", 5, 2**21)]) == data[5:][: 2**21]
+
+    for sizes in ([5], [len(data)]):
+        with pytest.raises(LookupError):
+            await store.put_stream("files/1/broken", chunks(sizes, LookupError()))
+        assert not await store.exists("files/1/broken")
+    keys = [f"files/1/{number}" for number in range(4)]
+    await store.delete([*keys, "files/1/never"])
+    assert not any([await store.exists(key) for key in keys])
+    await store.delete(keys)
+
+
+async def test_what_was_sent_of_a_stream_that_breaks_off_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with S3() as s3:
+        for name, value in s3.environment.items():
+            monkeypatch.setenv(name, value)
+        begun = 0
+
+        async def breaking() -> AsyncIterator[bytes]:
+            nonlocal begun
+            while not begun:
+                yield bytes(2**20)
+                begun = len(s3.uploads)
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            await Blobs("s3://bucket").put_stream("files/1/a", breaking())
+        assert (begun, s3.uploads, s3.objects) == (1, {}, {})
 
 
 async def test_deleting_a_folder_takes_what_is_in_it_and_nothing_else(store: Blobs) -> None:

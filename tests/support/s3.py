@@ -1,5 +1,5 @@
-"""A store on loopback that speaks as much S3 as packs need: put, read a range, list by prefix, delete many at once; and
-give an object to whoever has a URL that was signed for it.
+"""A store on loopback that speaks as much S3 as is needed: put, at once or in parts, read a range, list by prefix, delete many
+at once; and give an object to whoever has a URL that was signed for it.
 """
 
 import hmac
@@ -26,6 +26,7 @@ class S3:
         self.headers: dict[str, dict[str, str]] = {}  # what an object is served with
         self.deletions: list[int] = []  # keys in each request that deleted
         self.denied = ""  # a part of keys that may not be deleted
+        self.uploads: dict[str, dict[int, bytes]] = {}  # the parts of each that is under way
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -35,6 +36,8 @@ class S3:
         app.router.add_post("/bucket", self._delete)
         app.router.add_put("/bucket/{key:.+}", self._put)
         app.router.add_get("/bucket/{key:.+}", self._get)
+        app.router.add_post("/bucket/{key:.+}", self._in_parts)
+        app.router.add_delete("/bucket/{key:.+}", self._give_up)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -58,8 +61,27 @@ class S3:
             "AWS_ALLOW_HTTP": "true",
         }
 
+    async def _in_parts(self, request: web.Request) -> web.Response:
+        key = request.match_info["key"]
+        if "uploads" in request.query:
+            name = f"upload{len(self.puts)}-{len(self.uploads)}"
+            self.uploads[name] = {}
+            return _xml(f"<InitiateMultipartUploadResult><UploadId>{name}</UploadId></InitiateMultipartUploadResult>")
+        parts = self.uploads.pop(request.query["uploadId"])
+        self.objects[key] = b"".join(parts[number] for number in sorted(parts))
+        self.puts.append(key)
+        return _xml("<CompleteMultipartUploadResult><ETag>&quot;e&quot;</ETag></CompleteMultipartUploadResult>")
+
+    async def _give_up(self, request: web.Request) -> web.Response:
+        del self.uploads[request.query["uploadId"]]
+        return web.Response(status=204)
+
     async def _put(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]
+        if "uploadId" in request.query:
+            parts = self.uploads[request.query["uploadId"]]
+            parts[int(request.query["partNumber"])] = await request.read()
+            return web.Response(headers={"ETag": '"e"'})
         self.objects[key] = await request.read()
         self.headers[key] = {
             name: request.headers[name] for name in ("Content-Type", "Content-Disposition") if name in request.headers

@@ -1,6 +1,7 @@
-"""Packs: immutable objects that hold the results of one settled chunk of one batch, on a disk or in S3, through obstore.
+"""Immutable objects on a disk or in S3, through obstore: packs, which hold the results of one settled chunk of one batch, and
+the bytes of files.
 
-A pack is durable when `put` returns. It knows nothing of what is in it: rows point into packs by offset and length.
+An object is durable when `put` returns. It is not known here what is in it: rows point into packs by offset and length.
 """
 
 import asyncio
@@ -8,10 +9,11 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 from urllib.parse import unquote
 
 import obstore
@@ -21,7 +23,12 @@ from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 _AT_ONCE = 8  # ranges that one `read_all` has under way
 _GAP = 64 * 1024  # bytes between two ranges that are cheaper to read than to leave out
 _DELETED_TOGETHER = 1000  # objects: what S3 takes in one request
+_PIECE = 2**20  # bytes of a stream that are written to a disk, or read, together
+_PART = 5 * 2**20  # bytes of a stream that are sent to S3 together, the fewest that it takes
+_PARTS_AT_ONCE = 2
 _SIGNED_MOST = 604_800  # seconds that S3 lets a signed URL be good for
+
+Write = Callable[[bytes], Awaitable[object]]
 
 
 class Span(NamedTuple):
@@ -63,6 +70,26 @@ class Blobs:
                 await asyncio.to_thread(self._put_local, self._root / key, data)
         except (OSError, BaseError) as error:
             raise StoreUnusable(f"the blob store does not take writes: {error}") from error
+
+    async def put_stream(self, key: str, chunks: AsyncIterable[bytes]) -> None:
+        """Store an object that comes in chunks, as durably as `put`; some MiB of it are in memory.
+
+        Raises StoreUnusable, and what `chunks` raises; there is no object then, or one that `delete` takes away.
+        """
+        writing = self._sending(key) if self._root is None else _writing(self._root / key)
+        try:
+            async with writing as write:
+                async for piece in _gathered(chunks):
+                    await write(piece)
+        except (OSError, BaseError) as error:
+            raise StoreUnusable(f"the blob store does not take writes: {error}") from error
+
+    @asynccontextmanager
+    async def _sending(self, key: str) -> AsyncIterator[Write]:
+        """What was sent so far is given up if the block fails."""
+        opened = obstore.open_writer_async(self._store, key, buffer_size=_PART, max_concurrency=_PARTS_AT_ONCE)
+        async with opened as writer:
+            yield writer.write
 
     @property
     def folder(self) -> Path | None:
@@ -132,6 +159,14 @@ class Blobs:
         await asyncio.gather(*(fill(run) for run in _neighbours(spans)))
         return found
 
+    async def stream(self, key: str, offset: int, length: int) -> AsyncGenerator[bytes]:
+        """A range of an object, piece by piece, as the reader takes them. Raises BlobMissing, also in the middle."""
+        end = offset + length
+        while offset < end:
+            piece = await self.read(key, offset, min(_PIECE, end - offset))
+            offset += len(piece)
+            yield piece
+
     async def _there(self, key: str, offset: int, length: int) -> memoryview:
         """What there is of a range: nothing if the object is missing, less if it is shorter."""
         try:
@@ -148,6 +183,16 @@ class Blobs:
             return memoryview(await obstore.get_range_async(self._store, key, start=offset, length=length))
         except (NotFoundError, FileNotFoundError) as error:
             raise BlobMissing(key) from error
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects, a thousand at most; those that are not there do no harm. Raises StoreUnusable."""
+        try:
+            if self._root is None:
+                await obstore.delete_async(self._store, keys)
+            else:
+                await asyncio.to_thread(_unlink, [self._root / key for key in keys])
+        except (OSError, BaseError) as error:
+            raise StoreUnusable(f"the blob store does not let go of {keys[0]}: {error}") from error
 
     async def delete_all(self, folder: str) -> int:
         """Delete every object below a folder of the store, a thousand at a time. Returns how many there were.
@@ -168,14 +213,57 @@ class Blobs:
         return deleted
 
     def _put_local(self, path: Path, data: bytes) -> None:
-        """What obstore does not do: sync. A pack's name is new, so it needs no rename: nobody reads it before the commit."""
-        made = _make_folder(path.parent)
-        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        """What obstore does not do: sync. An object's name is new, so it needs no rename: nobody reads it before the commit."""
+        file, made = _new_file(path)
+        with file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        for folder in (path.parent, *made):
-            _sync_folder(folder)
+            _sync(file, made)
+
+
+@asynccontextmanager
+async def _writing(path: Path) -> AsyncIterator[Write]:
+    """A file that is there, and synced, after the block, or is not if that fails."""
+    file, made = await asyncio.to_thread(_new_file, path)
+    try:
+        yield lambda piece: asyncio.to_thread(file.write, piece)
+        await asyncio.to_thread(_sync, file, made)
+    except BaseException:
+        _unlink([path])
+        raise
+    finally:
+        file.close()
+
+
+async def _gathered(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in larger pieces."""
+    held, size = [], 0
+    async for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size >= _PIECE:
+            yield b"".join(held)
+            held, size = [], 0
+    if size:
+        yield b"".join(held)
+
+
+def _new_file(path: Path) -> tuple[BinaryIO, list[Path]]:
+    """A new file for this user alone, open, and the folders that have a new entry."""
+    made = _make_folder(path.parent)
+    file = open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115 - who asked closes it
+    return file, [path.parent, *made]
+
+
+def _sync(file: BinaryIO, folders: Sequence[Path]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    for folder in folders:
+        _sync_folder(folder)
+
+
+def _unlink(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _neighbours(spans: Sequence[Span]) -> list[list[int]]:
@@ -194,6 +282,11 @@ def _neighbours(spans: Sequence[Span]) -> list[list[int]]:
 
 def _follows(before: Span, span: Span) -> bool:
     return before.key == span.key and 0 <= span.offset - (before.offset + before.length) <= _GAP
+
+
+def file_key(account: int) -> str:
+    """A new key for the bytes of a file."""
+    return f"files/{account}/{secrets.token_hex(16)}"
 
 
 def pack_folder(batch_public_id: str) -> str:

@@ -2,14 +2,15 @@
 
 First it is marked, and no reader gets at it any more; then its objects go, then its rows, in slices. Each step may be
 repeated, so a crash between two leaves the rest to the next round. The batch with its counters, the event of its end
-and its ledger stay. storage/upkeep.py runs `purge` in every process; an advisory lock lets one at a time through.
+and its ledger stay. Files whose time is over go, too, and the bytes of which no file is left. storage/upkeep.py runs `purge` in
+every process; an advisory lock lets one at a time through.
 """
 
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from thresher.storage import directories, hosts, idempotency, outbox, pace
+from thresher.storage import contents, directories, files, hosts, idempotency, outbox, pace
 from thresher.storage.blobs import Blobs, StoreUnusable, pack_folder
 from thresher.storage.database import Connection, turn
 
@@ -60,16 +61,23 @@ LATE = timedelta(minutes=5)
 
 @dataclass(slots=True)
 class Report:
-    """What one round did: batches of which nothing is left, and the items and objects that went."""
+    """What one round did: batches of which nothing is left, and the items and objects that went; files whose time was over, and
+    contents that went.
+    """
 
     batches: int = 0
     items: int = 0
     objects: int = 0
+    files: int = 0
+    contents: int = 0
 
     def __str__(self) -> str:
-        if not (self.batches or self.items or self.objects):
-            return "nothing"
-        return f"{self.items} items and {self.objects} objects; batches erased: {self.batches}"
+        parts = []
+        if self.batches or self.items or self.objects:
+            parts.append(f"{self.items} items and {self.objects} objects; batches erased: {self.batches}")
+        if self.files or self.contents:
+            parts.append(f"{self.files} files past their time, and the bytes of {self.contents}")
+        return "; ".join(parts) or "nothing"
 
 
 async def mark(connection: Connection, key: int) -> None:
@@ -88,6 +96,8 @@ async def purge(connection: Connection, blobs: Blobs, retention: timedelta, late
         await pace.forget(connection)
         await outbox.forget(connection, retention)
         await directories.forget(connection, retention)
+        report.files = await files.expire(connection)
+        report.contents = await contents.sweep(connection, blobs)
         await connection.execute(_MARK_OLD, retention, MOST)
         for row in await connection.fetch(_MARKED):
             try:

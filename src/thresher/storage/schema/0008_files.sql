@@ -15,7 +15,7 @@ CREATE TABLE content (
 
 CREATE UNIQUE INDEX content_same ON content (account_id, sha256) WHERE sha256 IS NOT NULL AND dropped_at IS NULL;
 CREATE INDEX content_unfinished ON content (created_at) WHERE sha256 IS NULL AND dropped_at IS NULL;
-CREATE INDEX content_dropped ON content (dropped_at) WHERE dropped_at IS NOT NULL;
+CREATE INDEX content_dropped ON content (id) WHERE dropped_at IS NOT NULL;
 
 -- What a caller calls by a name. seq: the order in which they came, for pages of them.
 CREATE TABLE file (
