@@ -277,6 +277,12 @@ class Settings(BaseSettings):
         le=3_153_600_000.0,
         description="Seconds that an uploaded file is kept, unless it is deleted before. 30 days; 0: until it is deleted. Results of it are kept as all others.",
     )
+    ephemeral_directory_seconds: float = Field(
+        604_800.0,
+        gt=0,
+        le=3_153_600_000.0,
+        description="Seconds from the creation of an ephemeral directory to its end, if its creator does not say when. 7 days. Files that are uploaded into it are kept no longer.",
+    )
     retention: float = Field(
         2_592_000.0,
         gt=0,

@@ -53,6 +53,8 @@ CALLS: dict[str, Callable[[Names], Call]] = {
 def routes(app: FastAPI) -> Iterator[str]:
     """Method and path of each route under which something is named, but for those that make what they name."""
     for route in routes_of(app):
+        if route.path.startswith("/api/"):  # tests/api/llamacloud/test_strangers.py
+            continue
         queries = {parameter.alias for parameter in route.dependant.query_params}
         if route.dependant.path_params or any(name == "id" or name.endswith("_id") for name in queries):
             yield from (f"{method} {route.path_format}" for method in route.methods - {"PUT"})

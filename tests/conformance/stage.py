@@ -98,10 +98,12 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
         item["id"] for item in (await api.get(f"/v1/batches/{running['id']}/items", status="pending"))["items"]
     ]
     definition = {"fields": {"title": "title"}}
+    directories = [(await api.client.post("/api/v1/beta/directories", json={"name": "d"})).json() for _ in range(5)]
     assert (await api.client.put("/v1/parsers/my-shop", json=definition)).status_code == 200
     assert (await api.client.delete(f"/v1/batches/{done.pop()['id']}")).status_code == 200
     return {
         "path.batch_id": [batch["id"] for batch in (*done, *opened)],
+        "path.directory_id": [directory["id"] for directory in directories],
         "path.event_id": sent,
         "query.with": [batch["id"] for batch in done],
         "path.parser_id": ["my-shop", "my-shop@1", "@thresher/article"],

@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel, WithJsonSchema
 
 from thresher.api import parser_schemas
+from thresher.api.llamacloud import directory_schemas
+from thresher.api.llamacloud.errors import ROOT
 from thresher.api.olostep import bodies, schemas
 from thresher.domain.problem import PROBLEMS as KINDS
 from thresher.settings import Settings
@@ -30,6 +32,8 @@ _BODIES: tuple[type[BaseModel], ...] = (
     bodies.Recover,
     parser_schemas.DefinitionModel,
     parser_schemas.TrialModel,
+    directory_schemas.NewDirectory,
+    directory_schemas.ChangedDirectory,
     schemas.ExportLine,
     schemas.Error,
 )
@@ -169,23 +173,24 @@ def describe(app: FastAPI, settings: Settings) -> None:
             known.pop(name, None)
         for name, field, keyword, setting in _LIMITS:
             known[name]["properties"][field][keyword] = getattr(settings, setting)
-        for operation in _operations(document):
-            _complete(operation)
+        for path, operation in _operations(document):
+            _complete(path, operation)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for path in document["paths"].values():
-        yield from path.values()
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            yield path, operation
 
 
-def _complete(operation: dict[str, Any]) -> None:
+def _complete(path: str, operation: dict[str, Any]) -> None:
     """Every answer has the headers of all; a 422 is there only if the route says so itself."""
     for parameter in operation.get("parameters", ()):
         parameter["required"] |= parameter["schema"].pop(_REQUIRED, False)
-        if parameter["in"] == "query" and not parameter["required"]:
+        if parameter["in"] == "query" and not parameter["required"] and not path.startswith(ROOT):
             parameter["allowEmptyValue"] = True  # which counts as absent
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):

@@ -17,6 +17,6 @@ def to_json(value: Any) -> bytes:
     return orjson.dumps(value)
 
 
-def json_bytes(data: bytes, headers: Mapping[str, str] | None = None) -> Response:
-    """200 with JSON that is written already."""
-    return Response(data, headers=headers, media_type="application/json")
+def json_bytes(data: bytes, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
+    """JSON that is written already."""
+    return Response(data, status, headers, media_type="application/json")

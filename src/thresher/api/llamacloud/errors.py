@@ -65,6 +65,11 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return found | {422: {"model": Invalid, "description": "A part of the request is of the wrong kind."}}
 
 
+def invalid(*loc: str | int, msg: str, kind: str = "value_error") -> RequestValidationError:
+    """To be raised where a request cannot be meant, for a reason that no model finds."""
+    return RequestValidationError([{"loc": loc, "msg": msg, "type": kind}])
+
+
 def refusal(error: Exception, problem: Problem, error_id: str) -> Response:
     """The answer to a request that failed with `error`, which is this problem."""
     if isinstance(error, RequestValidationError):

@@ -2,4 +2,6 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from thresher.api.llamacloud import directories
+
+ROUTERS: tuple[APIRouter, ...] = (directories.router,)
