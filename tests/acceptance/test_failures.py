@@ -40,6 +40,10 @@ LIMITS = {
 # Codes that come of more than what one origin does, and the tests that bring each about for real.
 ELSEWHERE = {
     FailureCode.PROXY_FAILED: ("net/test_proxy.py", "test_a_proxy_that_is_down_has_its_code_and_nothing_goes_past_it"),
+    FailureCode.FILE_GONE: (
+        "engine/test_files.py",
+        "test_files_are_converted_skipped_or_fail_by_name_and_mix_with_urls",
+    ),
     FailureCode.CONVERSION_FAILED: (
         "pipeline/test_item.py",
         "test_a_page_that_kills_its_converter_twice_fails_by_name",

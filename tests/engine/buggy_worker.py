@@ -8,6 +8,7 @@ from thresher.domain.way import Way
 from thresher.engine import worker
 from thresher.engine.shard import ShardRun
 from thresher.pipeline import item
+from thresher.pipeline.attempt import Attempt
 from thresher.pipeline.gate import MayBegin
 from thresher.settings import Settings
 from thresher.storage.pages import Page
@@ -19,7 +20,7 @@ _slips = 1
 
 async def attempt(
     target: Way, tools: item.Tools, timeout: float, wants: Sequence[Choices], may_begin: MayBegin, page: Page | None
-) -> list[item.Attempt]:
+) -> list[Attempt]:
     if target.url.path.endswith("/bug"):
         raise ZeroDivisionError("a bug at this page")
     return await _attempt(target, tools, timeout, wants, may_begin, page)

@@ -7,6 +7,7 @@ from thresher.domain.choices import Choices
 from thresher.domain.way import Way
 from thresher.engine import worker
 from thresher.pipeline import item
+from thresher.pipeline.attempt import Attempt
 from thresher.pipeline.gate import MayBegin
 from thresher.settings import Settings
 from thresher.storage.pages import Page
@@ -16,7 +17,7 @@ _attempt = item.attempt
 
 async def attempt(
     target: Way, tools: item.Tools, timeout: float, wants: Sequence[Choices], may_begin: MayBegin, page: Page | None
-) -> list[item.Attempt]:
+) -> list[Attempt]:
     if target.url.path.endswith("/poison"):
         os._exit(9)
     return await _attempt(target, tools, timeout, wants, may_begin, page)

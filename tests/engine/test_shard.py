@@ -15,8 +15,9 @@ from thresher.domain.way import Way
 from thresher.engine.lease import Lease
 from thresher.engine.settler import Settler
 from thresher.engine.shard import Engine, ShardRun
+from thresher.pipeline.attempt import Attempt
+from thresher.pipeline.file import File
 from thresher.pipeline.gate import MayBegin
-from thresher.pipeline.item import Attempt
 from thresher.settings import Settings
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection, Pool
@@ -26,6 +27,10 @@ from thresher.storage.pages import Page
 
 async def unused(page: Page, max_age: float | None, wants: Sequence[Choices]) -> list[Attempt] | None:
     raise AssertionError("nothing is stored")
+
+
+async def no_file(file: File, wants: Sequence[Choices]) -> list[Attempt]:
+    raise AssertionError("nothing is a file")
 
 
 async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
@@ -53,10 +58,10 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
     await connection.execute("UPDATE shard SET ords = '{0,1}' WHERE id = (SELECT min(id) FROM shard)")
     claim = await kit.claim_next(connection)
     settler = Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings)
-    engine = Engine(settings, settler, attempt, unused, note, asyncio.Semaphore(8))
+    engine = Engine(settings, settler, attempt, unused, no_file, note, asyncio.Semaphore(8), asyncio.Semaphore(2))
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
-    (rest,) = await ShardRun(claim, lease, engine, {}, {}).run()
+    (rest,) = await ShardRun(claim, lease, engine, {}, {}, {}).run()
     lease.cancel()
     assert tried == ["host1.example"] * 2, "at once, and again when the shard ends"
     assert list(rest.ords) == [0]
@@ -86,12 +91,14 @@ async def test_deadlines_are_those_of_the_databases_clock(connection: Connection
         Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings),
         attempt,
         unused,
+        no_file,
         note,
         asyncio.Semaphore(8),
+        asyncio.Semaphore(2),
     )
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
-    assert await ShardRun(ahead, lease, engine, {}, {}).run() == []
+    assert await ShardRun(ahead, lease, engine, {}, {}, {}).run() == []
     lease.cancel()
     assert (await kit.reread(connection, batch)).completed == 1
 
@@ -122,13 +129,15 @@ async def test_what_a_host_would_keep_waiting_for_too_long_fails_now_and_says_un
         Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings),
         attempt,
         unused,
+        no_file,
         note,
         asyncio.Semaphore(8),
+        asyncio.Semaphore(2),
     )
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
     known = {"host1.example": Known(960.0, 1, 6), "host3.example": Known(300.0, 1, 4)}
-    (rest,) = await ShardRun(claim, lease, engine, known, {}).run()
+    (rest,) = await ShardRun(claim, lease, engine, known, {}, {}).run()
     lease.cancel()
     assert list(rest.ords) == [4], "a pause that is short enough is waited for"
     assert sorted(asked) == ["host2.example", "host4.example"]

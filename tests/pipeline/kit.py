@@ -10,7 +10,8 @@ from thresher.domain.failure import Failure, FailureCode
 from thresher.domain.url import parse
 from thresher.domain.way import way
 from thresher.net.fetch import Fetcher
-from thresher.pipeline.item import Attempt, Tools, attempt
+from thresher.pipeline.attempt import Attempt
+from thresher.pipeline.item import Tools, attempt
 from thresher.pipeline.robots import Robots
 from thresher.settings import Settings
 

@@ -25,7 +25,8 @@ from thresher.convert.frame import Frame
 from thresher.domain.choices import Choices
 from thresher.domain.url import parse
 from thresher.net.fetch import Fetcher
-from thresher.pipeline.item import Attempt, Tools, attempt
+from thresher.pipeline.attempt import Attempt
+from thresher.pipeline.item import Tools, attempt
 from thresher.pipeline.robots import Robots
 from thresher.settings import Settings
 from thresher.storage import database

@@ -33,7 +33,8 @@ from thresher.domain.url import parse
 from thresher.domain.way import Way, way
 from thresher.net.dial import Dial
 from thresher.net.fetch import Fetcher
-from thresher.pipeline.item import Attempt, NotNow, Tools, attempt
+from thresher.pipeline.attempt import Attempt
+from thresher.pipeline.item import NotNow, Tools, attempt
 from thresher.pipeline.robots import Robots
 from thresher.pipeline.stored import open_page
 from thresher.settings import Settings

@@ -48,10 +48,20 @@ LAWS = {
     "a shard holds the pending items of its own while it runs": """
         SELECT s.* FROM shard s WHERE s.held <> CASE WHEN s.state <> 'running' THEN 0 ELSE
             (SELECT count(*) FROM item i WHERE i.batch_id = s.batch_id AND i.ord = ANY (s.ords) AND i.state = 0) END""",
-    "the items of an applied batch have each a page, and no others": """
-        SELECT i.* FROM item i JOIN batch b ON b.id = i.batch_id WHERE (b.applied_to IS NULL) <> (i.body_batch IS NULL)""",
+    "the items of an applied batch have each a page, and no others, but for files and what was skipped": """
+        SELECT i.* FROM item i JOIN batch b ON b.id = i.batch_id
+        WHERE (b.applied_to IS NULL) <> (i.body_batch IS NULL) AND i.file_id IS NULL AND i.state <> 3""",
+    "what was processed already points to the item that has its result, and has none": """
+        SELECT i.* FROM item i JOIN batch b ON b.id = i.batch_id
+        LEFT JOIN item o ON o.batch_id = i.body_batch AND o.ord = i.body_ord
+        LEFT JOIN batch_progress p ON p.batch_id = i.body_batch
+        WHERE i.state = 3 AND b.applied_to IS NULL AND (i.len IS NOT NULL
+           OR (i.detail IS NOT DISTINCT FROM 'already_processed') <> (i.body_batch IS NOT NULL)
+           OR (i.body_batch IS NOT NULL AND p.purged_at IS NULL AND (o.state, o.content_id) IS DISTINCT FROM (1, i.content_id)))""",
     "shards that ask no host are in the buckets of none": """
-        SELECT s.* FROM shard s JOIN batch b ON b.id = s.batch_id WHERE (s.bucket < 1024) <> (b.applied_to IS NULL)""",
+        SELECT s.* FROM shard s JOIN batch b ON b.id = s.batch_id
+        WHERE (s.bucket < 1024) <> (b.applied_to IS NULL AND NOT EXISTS (
+            SELECT FROM item i WHERE i.batch_id = s.batch_id AND i.ord = ANY (s.ords) AND i.file_id IS NOT NULL))""",
     "one shard runs in a bucket": "SELECT bucket FROM shard WHERE state = 'running' GROUP BY bucket HAVING count(*) > 1",
     "every pending item of a running batch is in exactly one open shard": """
         SELECT i.batch_id, i.ord FROM item i JOIN batch_progress p ON p.batch_id = i.batch_id
@@ -102,7 +112,7 @@ LAWS = {
            OR (e.body->>'skipped')::int <> p.skipped OR (e.body->>'cancelled')::int <> p.cancelled""",
     "the outcome of a batch that ran to its end follows from its counts": """
         SELECT * FROM batch_progress WHERE state = 'done' AND outcome NOT IN ('cancelled', 'expired')
-        AND outcome <> CASE WHEN completed = total THEN 'all_ok' WHEN completed > 0 THEN 'partial' ELSE 'all_failed' END""",
+        AND outcome <> CASE WHEN completed + skipped = total THEN 'all_ok' WHEN completed + skipped > 0 THEN 'partial' ELSE 'all_failed' END""",
     "no bucket is idle while shards wait for it, but for those whose host is left alone": """
         SELECT w.* FROM shard w WHERE w.state = 'waiting'
         AND NOT EXISTS (SELECT FROM shard r WHERE r.bucket = w.bucket AND r.state = 'running')

@@ -109,7 +109,8 @@ def _answer(
     how, laps = How.from_json(header["how"]), Laps()
     try:
         document = convert(source, max_decoded_bytes=decoded, laps=laps, how=how, documents=documents)
-        stored = source if how.keep_body else replace(source, body=b"", content_encoding=None)
+        kept = how.keep_body or document.kind != "document"
+        stored = source if kept else replace(source, body=b"", content_encoding=None)
         frame = encode(stored, document, {**meta, "convert_ms": laps.ms}, max_output_bytes=output)
         laps.lap("encode")
         return _facts(document, how, laps), frame

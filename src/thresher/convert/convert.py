@@ -14,7 +14,7 @@ from thresher.convert.documents import items
 from thresher.convert.documents.made import Bounds
 from thresher.convert.html import Page
 from thresher.convert.laps import Laps
-from thresher.convert.verdict import NOTHING, Answer, judge
+from thresher.convert.verdict import NOTHING, Answer, judge, judge_file
 from thresher.domain.choices import Content
 
 _FENCES = {"xml": "xml", "json": "json", "table": "csv"}
@@ -72,7 +72,7 @@ def _text(data: bytes, content: contents.Content, source: Source, how: How, laps
         answer = Answer(
             text, page.title, page.markdown, page.text, source.url, source.requested or source.url, source.headers
         )
-        verdict = judge(answer)
+        verdict = judge(answer) if source.name is None else judge_file(answer)
         laps.lap("verdict")
         parsed, matches = parsers.run(how, text, source.url, laps) if reads else (None, [])
         shown = page.main or (page.markdown, page.text)

@@ -38,7 +38,7 @@ class How:
     there is such a thing: else the whole page does. `definition` is what a parser that is not built in does, as JSON.
 
     With `document` options everything gets pages, also what has none of its own; documents always do. Without `keep_body`
-    the frame has no body, for it is kept elsewhere.
+    the frame of a document has no body, for it is kept elsewhere; that of a text has it, to be shown.
     """
 
     parser: str | None = None

@@ -67,6 +67,13 @@ def judge(answer: Answer) -> Verdict | None:
     return verdict if verdict is not None and page.prose <= _THIN else None
 
 
+def judge_file(answer: Answer) -> Verdict | None:
+    """The verdict on a file of HTML that somebody gave us: it is what was meant, unless there is nothing in it."""
+    if answer.markdown.strip():
+        return None
+    return Verdict(FailureCode.EMPTY_PAGE, tuple(_why_empty(_Suspect(answer, []))))
+
+
 def title_segments(title: str | None) -> list[str]:
     """The parts of a title ("Sign in - Example" has two), and the title as a whole; each bare of punctuation, in lower case."""
     if not title:

@@ -12,9 +12,10 @@ from thresher.domain import url
 from thresher.domain.failure import FailureCode
 
 MOVED = "moved"
+SKIPPED = "skipped"  # of a record of a file for which there was nothing to do
 
-# What did not fail, but went on elsewhere, or was broken off by us.
-_NO_FAILURE = frozenset({MOVED, FailureCode.CANCELLED})
+# What did not fail, but went on elsewhere, was left out, or was broken off by us.
+_NO_FAILURE = frozenset({MOVED, SKIPPED, FailureCode.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from thresher.domain.way import Way
+from thresher.pipeline.file import File
 from thresher.storage.hosts import Known, Note
 from thresher.storage.pages import Page
 from thresher.storage.shards import ShardItem
 
 NOWHERE = ""  # the host of the lane of stored pages
+FILES = "file:"  # and of the lane of files
 
 PAUSE_SECONDS = 30.0  # for a host that asks for fewer requests without saying when to return; doubled each time
 MAX_OWN_PAUSE_SECONDS = 1800.0  # beyond this, doubling helps nobody
@@ -30,13 +32,19 @@ def pause_for(retry_after: float | None, strikes: int = 1) -> float:
 class Task:
     """Items on their way, which ask alike for one page and so get the answer to one request. `page` is one that is stored.
 
-    `begun`: their request was let through, so that something may have been sent.
+    Or those that are one `file`; then there is no way. `begun`: their request was let through, so that something may have been sent.
     """
 
     items: list[ShardItem]
-    way: Way
+    way: Way | None = None
     page: Page | None = None
     begun: bool = False
+    file: File | None = None
+
+    @property
+    def host(self) -> str:
+        """Who is asked: nobody for a file."""
+        return self.way.url.host if self.way else FILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +89,9 @@ class Lane:
         return lane
 
     @classmethod
-    def of_store(cls, connections: int) -> "Lane":
-        """The lane of pages that are stored: no host is asked for them, so nothing but the number at a time holds them up."""
-        return cls(NOWHERE, Manners(connections, 0.0, 0.0), limit=connections, told=True)
+    def of_store(cls, connections: int, host: str = NOWHERE) -> "Lane":
+        """The lane of what is stored: no host is asked for it, so nothing but the number at a time holds it up."""
+        return cls(host, Manners(connections, 0.0, 0.0), limit=connections, told=True)
 
     def wait(self, now: float) -> float:
         """Seconds until a request may begin, as far as time is what it waits for."""

@@ -20,21 +20,22 @@ def rests_of(
 ) -> list[Rest]:
     """`retries`: seconds until an item (by its ord) is tried again; `waits`: until a host may be asked again.
 
-    Items that were not begun where they are now start their deadline anew, the others keep it.
+    Items that were not begun where they are now start their deadline anew, the others keep it. What is stored asks no host.
     """
-    groups: dict[_Group, list[tuple[ShardItem, str, float]]] = {}
+    groups: dict[_Group, list[tuple[ShardItem, str | None, float]]] = {}
     for item in items:
-        host = way(item.ref, item.attempts).url.host
-        wait = 0.0 if claim.applied else waits.get(host, 0.0)
+        host = None if item.file else way(item.ref, item.attempts).url.host
+        asked = None if claim.applied else host
+        wait = waits.get(asked, 0.0) if asked else 0.0
         delay = max(wait, retries.get(item.ord, 0.0))
         _, power = math.frexp(delay)
-        bucket = claim.bucket if claim.applied else url.bucket(host)
+        bucket = url.bucket(asked) if asked else claim.bucket
         key = (bucket, host if wait else None, power, begun_here(item.attempts))
         groups.setdefault(key, []).append((item, host, delay))
     return [_rest(claim, bucket, begun, group) for (bucket, _, _, begun), group in groups.items()]
 
 
-def _rest(claim: Claim, bucket: int, begun: bool, group: list[tuple[ShardItem, str, float]]) -> Rest:
+def _rest(claim: Claim, bucket: int, begun: bool, group: list[tuple[ShardItem, str | None, float]]) -> Rest:
     hosts = {host for _, host, _ in group}
     return Rest(
         [item.ord for item, _, _ in group],

@@ -7,7 +7,8 @@ hosts that are left alone, items that were redirected to another bucket, and tho
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,16 +16,21 @@ from typing import Any
 from thresher.domain import retry, url
 from thresher.domain.choices import Choices
 from thresher.domain.failure import FAILURES, Failure, FailureCode
-from thresher.domain.states import ItemState
 from thresher.domain.way import Way, failures, way
+from thresher.engine.endings import failed, out_of_time, settled, unread
+from thresher.engine.grouping import Chosen, grouped
 from thresher.engine.lease import Lease
-from thresher.engine.politeness import NOWHERE, Lane, Manners, Task
+from thresher.engine.politeness import FILES, NOWHERE, Lane, Manners, Task
 from thresher.engine.rests import rests_of
 from thresher.engine.settler import Settler
+from thresher.engine.turn import turn
+from thresher.pipeline.attempt import Attempt, now
+from thresher.pipeline.file import File
 from thresher.pipeline.gate import MayBegin
-from thresher.pipeline.item import Attempt, NotNow
+from thresher.pipeline.item import NotNow
 from thresher.settings import Settings
 from thresher.storage.hosts import SOON, Known, Note
+from thresher.storage.inputs import Input
 from thresher.storage.pages import Page
 from thresher.storage.settling import Settled
 from thresher.storage.shards import Claim, Rest, ShardItem
@@ -32,53 +38,67 @@ from thresher.storage.shards import Claim, Rest, ShardItem
 log = logging.getLogger("thresher.shard")
 
 AttemptPage = Callable[[Way, float, Sequence[Choices], MayBegin, Page | None], Awaitable[list[Attempt]]]
+ReadFile = Callable[[File, Sequence[Choices]], Awaitable[list[Attempt]]]
 ReusePage = Callable[[Page, float | None, Sequence[Choices]], Awaitable[list[Attempt] | None]]
 NoteHosts = Callable[[int, Sequence[Note]], Awaitable[None]]
 
 _FROM_STORE = 8  # stored pages that a shard has in hand: enough to keep the converter busy
+_FILES = 2  # and files: each may be large
 _RECOVERY = 5.0  # seconds until items are tried again that a bug of ours kept from being finished
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What all shards of a worker share. `slots` bounds the requests under way in the process."""
+    """What all shards of a worker share. `slots` bounds the requests under way in the process, `places` the files."""
 
     settings: Settings
     settler: Settler
     attempt: AttemptPage
     reuse: ReusePage
+    read: ReadFile
     note: NoteHosts
     slots: asyncio.Semaphore
+    places: asyncio.Semaphore
 
 
 class ShardRun:
     """Runs once. `stop` and `abort` may be called at any time, more than once. `known` is what is known of the bucket's hosts,
 
-    `pages` the stored pages that items may have, by their positions.
+    `pages` the stored pages that items may have, `inputs` what there is of files, by the items' positions.
     """
 
     def __init__(
-        self, claim: Claim, lease: Lease, engine: Engine, known: Mapping[str, Known], pages: Mapping[int, Page]
+        self,
+        claim: Claim,
+        lease: Lease,
+        engine: Engine,
+        known: Mapping[str, Known],
+        pages: Mapping[int, Page],
+        inputs: Mapping[int, Input],
     ) -> None:
-        self._claim, self._lease, self._engine, self._known, self._pages = claim, lease, engine, known, pages
+        self._claim, self._lease, self._engine, self._known = claim, lease, engine, known
         settings = engine.settings
         rate = settings.requests_per_second_per_host
         self._manners = Manners(settings.connections_per_host, 1 / rate if rate else 0.0, settings.max_crawl_delay)
-        self._choices = Choices.of(claim.options, claim.headers)
+        self._chosen = Chosen(claim)
         self._slice_ends = time.monotonic() + settings.slice_seconds
         self._stopped, self._aborted, self._wake = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._unsettled: dict[int, ShardItem] = {item.ord: item for item in claim.items}
         self._store = Lane.of_store(_FROM_STORE)
-        self._lanes: dict[str, Lane] = {NOWHERE: self._store}
+        self._files = Lane.of_store(_FILES, FILES)
+        self._lanes: dict[str, Lane] = {NOWHERE: self._store, FILES: self._files}
         self._retries: dict[int, float] = {}  # by ord: when, on the monotonic clock
         self._settling: dict[int, asyncio.Future[bool]] = {}
         self._under_way = 0
-        self._tasks = self._grouped()
+        self._unread = {one.ord: one for one in unread(claim, inputs, settings.document_max_bytes)}
+        begun = [item for item in claim.items if item.ord not in self._unread]
+        files = {ord_: there.bytes for ord_, there in inputs.items() if there.bytes}
+        self._tasks = grouped(begun, self._chosen, pages, files, applied=claim.applied)
 
     @property
     def origins(self) -> set[str]:
         """Where its requests go, unless redirects lead elsewhere."""
-        return {task.way.url.origin for task in self._tasks}
+        return {task.way.url.origin for task in self._tasks if task.way}
 
     def stop(self) -> None:
         """Begin nothing more; what is under way gets `stop_grace`, the rest is given back."""
@@ -95,9 +115,9 @@ class ShardRun:
 
         Everything that it does not return is settled when it returns.
         """
+        self._end_unread()
         for task in self._tasks:
-            lane = self._store if task.page or self._claim.applied else self._lane(task.way.url.host)
-            lane.todo.append(task)
+            self._lane_of(task).todo.append(task)
         for lane in self._lanes.values():
             self._give_up_if_hopeless(lane)
         expiry = asyncio.get_running_loop().call_later(max(0.0, self._until(self._claim.deadline_at)), self.abort)
@@ -120,21 +140,18 @@ class ShardRun:
         rests = rests_of(self._claim, self._unsettled.values(), dict.fromkeys(self._unsettled, _RECOVERY), {})
         return [replace(rest, dispatched_at=self._claim.dispatched_at) for rest in rests]
 
-    def _grouped(self) -> list[Task]:
-        """The items, those together that ask alike for one page; of an applied batch those that are made of one stored page."""
-        tasks: dict[Hashable, Task] = {}
-        for item in self._claim.items:
-            there, page = way(item.ref, item.attempts), self._pages.get(item.ord)
-            alike = page if self._claim.applied else (there.url.href, there.redirects, there.country)
-            task = tasks.setdefault((alike, self._of(item).request), Task([], there, page))
-            task.items.append(item)
-            task.page = task.page or page
-        return list(tasks.values())
+    def _end_unread(self) -> None:
+        """What needs no reading, or cannot be read."""
+        if not self._unread:
+            return
+        self._engine.settler.begin(self._claim.batch)
+        for one in self._unread.values():
+            self._end(one)
+        self._engine.settler.end(self._claim.batch)
 
-    def _of(self, item: ShardItem) -> Choices:
-        choices = self._choices.over(item.options, item.headers)
-        definition = self._claim.definitions.get(choices.parser or "")
-        return replace(choices, definition=definition) if definition else choices
+    def _lane_of(self, task: Task) -> Lane:
+        stored = task.file is None and (task.page is not None or self._claim.applied)
+        return self._store if stored else self._lane(task.host)
 
     def _lane(self, host: str) -> Lane:
         lane = self._lanes.get(host)
@@ -191,7 +208,7 @@ class ShardRun:
 
     async def _serve(self, lane: Lane, task: Task) -> None:
         try:
-            async with self._engine.slots:
+            async with self._turn(lane):
                 await self._engine.settler.room()
                 if self._may_begin() and not lane.wait(time.monotonic()):
                     await self._do(lane, task)
@@ -202,13 +219,18 @@ class ShardRun:
             self._under_way -= 1
             self._wake.set()
 
+    def _turn(self, lane: Lane) -> AbstractAsyncContextManager[None]:
+        if lane is not self._files:
+            return self._engine.slots
+        return turn(self._engine.places, self._stopped, self._slice_ends - time.monotonic())
+
     async def _do(self, lane: Lane, task: Task) -> None:
         batch = self._claim.batch
         self._engine.settler.begin(batch)
         try:
             results = await self._results(lane, task)
             if results is None:  # what is stored will not do
-                host = self._lane(task.way.url.host)
+                host = self._lane(task.host)
                 host.todo.append(task)
                 self._give_up_if_hopeless(host)
                 return
@@ -235,7 +257,7 @@ class ShardRun:
             f"The host has asked for fewer requests {_times(lane.strikes)}, and is left alone until {until:%H:%M} UTC."
         )
         failure = Failure(FailureCode.RATE_LIMITED, detail)
-        record = {"at": _now(), "code": failure.code, "detail": detail}
+        record = {"at": now(), "code": failure.code, "detail": detail}
         self._engine.settler.begin(self._claim.batch)
         while lane.todo:
             for item in lane.todo.popleft().items:
@@ -258,17 +280,17 @@ class ShardRun:
 
     async def _results(self, lane: Lane, task: Task) -> list[Attempt] | None:
         """How it went, for each item of the task; None if it is to be asked for, as no page is stored that would do."""
-        chosen = [self._of(item) for item in task.items]
+        chosen = [self._chosen.by(item) for item in task.items]
         wants: list[Choices] = []
         for choices in chosen:
             if choices not in wants:
                 wants.append(choices)
-        at = _now()
+        at = now()
         try:
-            if lane is self._store:
+            if task.way is None or lane is self._store:
                 results = await self._from_store(task, wants)
             else:
-                results = await self._from_host(lane, task, wants)
+                results = await self._from_host(lane, task, task.way, wants)
         except NotNow:
             raise
         except asyncio.CancelledError:
@@ -277,23 +299,25 @@ class ShardRun:
             raise
         except Exception:  # a bug at this page: it fails by name, and its neighbours go on
             log.exception("item %s/%s", self._claim.batch_public_id, task.items[0].ord)
-            results = [_failed(FailureCode.INTERNAL, at)] * len(wants)
+            results = [failed(FailureCode.INTERNAL, at=at)] * len(wants)
         return None if results is None else [results[wants.index(choices)] for choices in chosen]
 
     async def _from_store(self, task: Task, wants: Sequence[Choices]) -> list[Attempt] | None:
         """Of an applied batch, and of another shard of the same one, any page will do; of another batch one that is young enough."""
+        if task.file is not None:
+            return await self._engine.read(task.file, wants)
         results = None
         if task.page is not None:
             old = not self._claim.applied and task.page.batch != self._claim.batch
             results = await self._engine.reuse(task.page, self._claim.options["max_age"] if old else None, wants)
         if results is None and self._claim.applied:
-            return [_failed(FailureCode.PAGE_GONE, _now())] * len(wants)
+            return [failed(FailureCode.PAGE_GONE)] * len(wants)
         return results
 
-    async def _from_host(self, lane: Lane, task: Task, wants: Sequence[Choices]) -> list[Attempt]:
+    async def _from_host(self, lane: Lane, task: Task, way: Way, wants: Sequence[Choices]) -> list[Attempt]:
         timeout, left = wants[0].timeout or self._engine.settings.attempt_timeout, self._seconds_left()
         if left <= 0:
-            return [_failed(FailureCode.DEADLINE, _now())] * len(wants)
+            return [failed(FailureCode.DEADLINE)] * len(wants)
 
         async def may_begin(crawl_delay: float | None) -> bool:
             may = lane.begin(task, crawl_delay, time.monotonic())
@@ -302,8 +326,8 @@ class ShardRun:
                 await self._note([lane])
             return may
 
-        results = await self._engine.attempt(task.way, min(timeout, left), wants, may_begin, task.page)
-        return [_out_of_time(result) for result in results] if left < timeout else results
+        results = await self._engine.attempt(way, min(timeout, left), wants, may_begin, task.page)
+        return [out_of_time(result) for result in results] if left < timeout else results
 
     def _broken_off(self, items: Iterable[ShardItem], at: str) -> None:
         """The record of an attempt that was cancelled: with the batch, by its deadline, or because the worker leaves."""
@@ -324,51 +348,43 @@ class ShardRun:
             if result.moved is not None:
                 moved.append(replace(item, attempts=attempts))
                 continue
-            failed = failures(attempts)
-            if self._is_retried(result, failed):
-                if failed not in delays:
-                    delays[failed] = self._retry_delay(result, failed, lane)
-                if delays[failed] < min(self._seconds_left(), self._until(self._claim.deadline_at)):
+            tries = failures(attempts)
+            if self._is_retried(result, tries):
+                if tries not in delays:
+                    delays[tries] = self._retry_delay(result, tries, lane)
+                if delays[tries] < min(self._seconds_left(), self._until(self._claim.deadline_at)):
                     self._unsettled[item.ord] = replace(item, attempts=attempts)
-                    self._retries[item.ord] = time.monotonic() + delays[failed]
+                    self._retries[item.ord] = time.monotonic() + delays[tries]
                     continue
             self._settle(item, attempts, result)
         if moved:
             self._move(moved, task.page)
 
-    def _is_retried(self, result: Attempt, failed: int) -> bool:
-        return result.failure is not None and result.failure.kind.retryable and failed <= self._engine.settings.retries
+    def _is_retried(self, result: Attempt, tries: int) -> bool:
+        return result.failure is not None and result.failure.kind.retryable and tries <= self._engine.settings.retries
 
-    def _retry_delay(self, result: Attempt, failed: int, lane: Lane) -> float:
+    def _retry_delay(self, result: Attempt, tries: int, lane: Lane) -> float:
         """Seconds until the next attempt, after so many that failed."""
-        return max(retry.delay(failed, result.retry_after).total_seconds(), lane.wait(time.monotonic()))
+        return max(retry.delay(tries, result.retry_after).total_seconds(), lane.wait(time.monotonic()))
 
     def _settle(self, item: ShardItem, attempts: list[dict[str, Any]], result: Attempt) -> None:
-        failure = result.failure
-        settled = Settled(
-            item.ord,
-            ItemState.FAILED if failure else ItemState.COMPLETED,
-            attempts,
-            failure.code if failure else None,
-            failure.detail.replace("\0", "") if failure else None,
-            result.http,
-            0 if failure else item.price,
-            digest=result.digest,
-        )
-        self._settling[item.ord] = self._engine.settler.add(self._claim, settled, result.frame)
+        self._end(settled(item, attempts, result), result.frame)
+
+    def _end(self, one: Settled, frame: bytes | None = None) -> None:
+        self._settling[one.ord] = self._engine.settler.add(self._claim, one, frame)
 
     def _move(self, items: list[ShardItem], page: Page | None) -> None:
         """A redirect led to another host: the items get in line there, or come back as a rest for the host's bucket."""
         self._unsettled |= {item.ord: item for item in items}
         task = Task(items, way(items[0].ref, items[0].attempts), page)
-        if url.bucket(task.way.url.host) == self._claim.bucket:
-            lane = self._lane(task.way.url.host)
+        if url.bucket(task.host) == self._claim.bucket:
+            lane = self._lane(task.host)
             lane.todo.appendleft(task)  # at the front, as its deadline is running
             self._give_up_if_hopeless(lane)
 
     def _drop_settled(self) -> None:
-        for ord_, settled in self._settling.items():
-            if settled.exception() is None and settled.result():
+        for ord_, done in self._settling.items():
+            if done.exception() is None and done.result():
                 del self._unsettled[ord_]
 
     def _seconds_left(self) -> float:
@@ -382,21 +398,3 @@ class ShardRun:
 
 def _times(strikes: int) -> str:
     return "once" if strikes == 1 else f"{strikes} times in a row"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _failed(code: FailureCode, at: str) -> Attempt:
-    """An attempt that came to nothing on our side of the network."""
-    record: dict[str, Any] = {"at": at, "code": code, "detail": FAILURES[code].meaning}
-    return Attempt(record, None, Failure(code, FAILURES[code].meaning))
-
-
-def _out_of_time(result: Attempt) -> Attempt:
-    """An attempt that had less time than it may take, because the item's deadline came."""
-    if result.failure is None or result.failure.code is not FailureCode.TIMEOUT:
-        return result
-    failure = Failure(FailureCode.DEADLINE, f"The item's deadline came. {result.failure.detail}")
-    return replace(result, failure=failure, record=result.record | {"code": failure.code, "detail": failure.detail})

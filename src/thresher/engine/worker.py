@@ -39,10 +39,12 @@ from thresher.engine.shard import Engine, ShardRun
 from thresher.net.fetch import Fetcher
 from thresher.net.post import Poster
 from thresher.pipeline import item as pipeline
+from thresher.pipeline.attempt import Attempt
+from thresher.pipeline.file import File, read_file
 from thresher.pipeline.gate import MayBegin
 from thresher.pipeline.robots import Robots
 from thresher.settings import Settings
-from thresher.storage import batches, database, hosts, pages, queue, shards, upkeep
+from thresher.storage import batches, database, hosts, inputs, pages, queue, shards, upkeep
 from thresher.storage.blobs import Blobs
 from thresher.storage.pages import Page
 from thresher.storage.settling import Settled
@@ -53,6 +55,9 @@ T = TypeVar("T")
 log = logging.getLogger("thresher.worker")
 
 _POOL = 8  # connections: a few flushes, claims, pauses and renewals at a time
+_FILES = (
+    2  # that are in hand in a process: one is converted, and the next is read; a converter does one document at a time
+)
 _SILENCE = 60.0  # seconds without an answer after which the queue's connection is taken for dead, as in the pool
 _RETRY = timedelta(seconds=1)  # before an entry that could not be served is served again
 _CLOSING = 20.0  # seconds beyond `stop_grace` for settling, ending shards and closing connections
@@ -120,7 +125,8 @@ class Worker:
         async with self._pool.acquire() as connection:
             known = await hosts.known(connection, claim.bucket)
             stored = await pages.find(connection, claim)
-        run = ShardRun(claim, lease, self._engine, known, stored)
+            given = await inputs.find(connection, claim)
+        run = ShardRun(claim, lease, self._engine, known, stored, given)
         if not claim.applied and Choices.of(claim.options).robots is not RobotsMode.IGNORE:
             await self._robots.recall(run.origins)
         self._running.add(run)
@@ -193,13 +199,14 @@ async def _tools(
 
             async def attempt(
                 target: Way, timeout: float, wants: Sequence[Choices], may_begin: MayBegin, page: Page | None
-            ) -> list[pipeline.Attempt]:
+            ) -> list[Attempt]:
                 return await given_back(pipeline.attempt(target, tools, timeout, wants, may_begin, page))
 
-            async def reuse(
-                page: Page, max_age: float | None, wants: Sequence[Choices]
-            ) -> list[pipeline.Attempt] | None:
+            async def reuse(page: Page, max_age: float | None, wants: Sequence[Choices]) -> list[Attempt] | None:
                 return await given_back(pipeline.reuse(page, tools, max_age, wants))
+
+            async def read(file: File, wants: Sequence[Choices]) -> list[Attempt]:
+                return await given_back(read_file(file, tools, wants))
 
             async def given_back(work: Awaitable[T]) -> T:
                 try:
@@ -213,8 +220,8 @@ async def _tools(
                 async with pool.acquire() as connection:
                     await hosts.note(connection, bucket, notes)
 
-            slots = asyncio.Semaphore(settings.fetches_per_worker)
-            yield Engine(settings, settler, attempt, reuse, note, slots), robots
+            slots, places = asyncio.Semaphore(settings.fetches_per_worker), asyncio.Semaphore(_FILES)
+            yield Engine(settings, settler, attempt, reuse, read, note, slots, places), robots
     finally:
         await settler.close()
         await converter.close()

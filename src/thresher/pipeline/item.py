@@ -4,36 +4,32 @@ Knows nothing of batches, shards or the database; whether a failed attempt is tr
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from thresher.convert.converter import Converter
-from thresher.convert.document import How, Source
-from thresher.convert.sandbox import Converted
+from thresher.convert.document import Source
 from thresher.domain import country
 from thresher.domain.choices import Choices
-from thresher.domain.failure import Failure, FailureCode, ItemFailed
+from thresher.domain.failure import FailureCode, ItemFailed
 from thresher.domain.url import Url, parse
 from thresher.domain.way import MOVED, Way
 from thresher.net.fetch import Fetched, Fetcher, FetchFailed
 from thresher.net.language import accept_language
+from thresher.pipeline.attempt import Attempt, now, timed
 from thresher.pipeline.gate import Gate, MayBegin, RobotsGate, at_once
+from thresher.pipeline.reading import Body, convert, read
 from thresher.pipeline.stored import open_page
 from thresher.pipeline.verdict import (
     DOUBTFUL,
-    check_content,
     check_error_page,
-    check_parsed,
     check_status,
     parse_retry_after,
 )
 from thresher.storage.blobs import Blobs
 from thresher.storage.pages import Page
 
-_PLAIN = How()
-_KEPT = ("charset", "charset_source", "charset_certainty", "content", "verdict")  # of the facts, in an attempt's record
 _NOT_MODIFIED = 304
 
 
@@ -49,24 +45,6 @@ class Tools:
     converter: Converter
     robots: RobotsGate
     store: Blobs | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """How an attempt went. `frame` is the result, and `digest` what is compared of it; beside a `failure` it is the page in which no result was found. None if there is
-
-    none, or if the item `moved`: then it goes on at that URL, in an attempt of its own. `record` is what the item keeps of the attempt:
-    at, code, country, status, bytes, family, ms by phase, detail, charset, charset_source, charset_certainty, content, verdict; and
-    of a page that was stored `reused`, whose it is, and `fetched_at`. `retry_after` is in seconds, where the server asked for a pause.
-    """
-
-    record: dict[str, Any]
-    http: int | None
-    failure: Failure | None = None
-    frame: bytes | None = None
-    retry_after: float | None = None
-    moved: Url | None = None
-    digest: bytes | None = None
 
 
 async def attempt(
@@ -86,7 +64,7 @@ async def attempt(
     way = url if isinstance(url, Way) else Way(url)
     begun, choices = time.monotonic(), wants[0]
     here = country.pick(choices.country, tools.fetcher.countries, way.country)
-    record: dict[str, Any] = {"at": _now(), "country": here}
+    record: dict[str, Any] = {"at": now(), "country": here}
     fetched: Fetched | None = None
     retry_after = None
     gate = Gate(way.url, tools.robots, choices.robots, may_begin)
@@ -133,9 +111,9 @@ async def attempt(
             retry_after = gate.retry_after if retry_after is None else retry_after
             ended = Attempt(_finish(record, gate, begun), record.get("status"), failed.failure, None, retry_after)
             return [ended] * len(wants)
+        body = _body(fetched, record, retry_after)
         return [
-            await _read(fetched, tools.converter, record, want, retry_after, lambda made: _finish(made, gate, begun))
-            for want in wants
+            await read(body, tools.converter, record, want, lambda made: _finish(made, gate, begun)) for want in wants
         ]
 
 
@@ -150,36 +128,10 @@ async def reuse(page: Page, tools: Tools, max_age: float | None, wants: Sequence
         if stored is None or (max_age is not None and not stored.is_good(max_age)):
             return None
         fetched = stored.fetched
-        record: dict[str, Any] = {"at": _now(), "country": stored.country, "bytes": len(fetched.body), "ms": {}}
+        record: dict[str, Any] = {"at": now(), "country": stored.country, "bytes": len(fetched.body), "ms": {}}
         record |= {"reused": stored.origin, "fetched_at": stored.at, "final_url": _final_url(fetched)}
-        return [
-            await _read(fetched, tools.converter, record, want, None, lambda made: _timed(made, begun))
-            for want in wants
-        ]
-
-
-async def _read(
-    fetched: Fetched,
-    converter: Converter,
-    so_far: dict[str, Any],
-    choices: Choices,
-    retry_after: float | None,
-    finish: Callable[[dict[str, Any]], dict[str, Any]],
-) -> Attempt:
-    """What comes of an answer that may be the page, read as an item chose. `so_far` is the record until then."""
-    record = so_far | {"ms": dict(so_far["ms"])}
-    made: Converted | None = None
-    try:
-        made = await _convert(fetched, converter, record, How(choices.parser, choices.content, choices.definition))
-        record |= {name: made.facts[name] for name in _KEPT}
-        check_content(made.facts["verdict"], choices.on_blocked)
-        check_parsed(made.facts["unparsed"])
-    except ItemFailed as failed:
-        record |= {"code": failed.failure.code, "detail": failed.failure.detail}
-        return Attempt(finish(record), fetched.status, failed.failure, made.frame if made else None, retry_after)
-    record["code"] = "ok"
-    digest = bytes.fromhex(made.facts["digest"])
-    return Attempt(finish(record), fetched.status, None, made.frame, retry_after, digest=digest)
+        body = _body(fetched, record)
+        return [await read(body, tools.converter, record, want, lambda made: timed(made, begun)) for want in wants]
 
 
 async def _look_behind(failed: ItemFailed, fetched: Fetched, converter: Converter, record: dict[str, Any]) -> None:
@@ -187,7 +139,7 @@ async def _look_behind(failed: ItemFailed, fetched: Fetched, converter: Converte
     if fetched.status not in DOUBTFUL or failed.failure.code is FailureCode.RATE_LIMITED or not fetched.body:
         return
     try:
-        verdict = (await _convert(fetched, converter, record)).facts["verdict"]
+        verdict = (await convert(_body(fetched, record), converter, record)).facts["verdict"]
     except ItemFailed:
         return
     try:
@@ -197,12 +149,10 @@ async def _look_behind(failed: ItemFailed, fetched: Fetched, converter: Converte
         raise
 
 
-async def _convert(fetched: Fetched, converter: Converter, record: dict[str, Any], how: How = _PLAIN) -> Converted:
-    """What was fetched, converted. How long it took is in the record, whether it could be done or not."""
+def _body(fetched: Fetched, record: dict[str, Any], retry_after: float | None = None) -> Body:
+    """What was fetched, to be read."""
     requested = fetched.redirects[0] if fetched.redirects else None
     headers = (fetched.content_type, fetched.content_encoding, requested, fetched.headers)
-    source = Source(fetched.url, fetched.body, *headers)
-    begun = time.monotonic()
     meta = {
         "status_code": fetched.status,
         "redirects": fetched.redirects,
@@ -210,10 +160,7 @@ async def _convert(fetched: Fetched, converter: Converter, record: dict[str, Any
         "fetched_at": record.get("fetched_at", record["at"]),
         "country": record["country"],
     }
-    try:
-        return await converter.convert(source, meta, how)
-    finally:
-        record["ms"]["convert"] = round((time.monotonic() - begun) * 1000, 1)
+    return Body(Source(fetched.url, fetched.body, *headers), meta, fetched.status, retry_after)
 
 
 def _about(fetched: Fetched) -> dict[str, Any]:
@@ -234,25 +181,8 @@ def _finish(record: dict[str, Any], gate: Gate, begun: float) -> dict[str, Any]:
     """The record with what the gate saw, the time of it all, and without NULs, which PostgreSQL does not take."""
     if waited := round(gate.seconds * 1000, 1):
         record["ms"] = {"robots": waited} | record.get("ms", {})
-    return _timed(record | {"robots": gate.said}, begun)
-
-
-def _timed(record: dict[str, Any], begun: float) -> dict[str, Any]:
-    return _clean(record | {"seconds": round(time.monotonic() - begun, 3)})
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return timed(record | {"robots": gate.said}, begun)
 
 
 def _rounded(ms: dict[str, float]) -> dict[str, float]:
     return {phase: round(value, 1) for phase, value in ms.items()}
-
-
-def _clean(record: dict[str, Any]) -> dict[str, Any]:
-    """Without what is not known, and without NULs, which PostgreSQL does not take."""
-    return {
-        key: value.replace("\0", "") if isinstance(value, str) else value
-        for key, value in record.items()
-        if value is not None
-    }

@@ -31,18 +31,19 @@ WITH held AS MATERIALIZED (
 done AS MATERIALIZED (
     SELECT u.*, i.at, row_number() OVER (ORDER BY u.n) AS rn
     FROM unnest($4::int[], $5::smallint[], $6::text[], $7::text[], $8::smallint[], $9::int[], $10::text[],
-                $11::bigint[], $12::int[], $13::bytea[], $14::bigint[]) WITH ORDINALITY
-         AS u (ord, state, failure, detail, http, billed, attempts, off, len, digest, shard, n)
+                $11::bigint[], $12::int[], $13::bytea[], $14::bigint[], $15::int[], $16::bigint[]) WITH ORDINALITY
+         AS u (ord, state, failure, detail, http, billed, attempts, off, len, digest, body_batch, body_ord, shard, n)
     CROSS JOIN LATERAL (SELECT ctid AS at FROM item WHERE batch_id = $1 AND ord = u.ord AND state = 0 OFFSET 0) i
     WHERE u.shard IN (SELECT id FROM held)
 ),
 new_pack AS (
-    INSERT INTO pack (batch_id, key, bytes) SELECT $1, $15, $16 FROM done WHERE len IS NOT NULL LIMIT 1 RETURNING id
+    INSERT INTO pack (batch_id, key, bytes) SELECT $1, $17, $18 FROM done WHERE len IS NOT NULL LIMIT 1 RETURNING id
 ),
 written AS (
-    UPDATE item SET state = done.state, finish_seq = $17 + done.rn, failure = done.failure, detail = done.detail,
+    UPDATE item SET state = done.state, finish_seq = $19 + done.rn, failure = done.failure, detail = done.detail,
            http = done.http, billed = done.billed, attempts = done.attempts::jsonb, finished_at = now(),
-           pack_id = CASE WHEN done.len IS NOT NULL THEN new_pack.id END, off = done.off, len = done.len, digest = done.digest
+           pack_id = CASE WHEN done.len IS NOT NULL THEN new_pack.id END, off = done.off, len = done.len, digest = done.digest,
+           body_batch = coalesce(done.body_batch, item.body_batch), body_ord = coalesce(done.body_ord, item.body_ord)
     FROM done LEFT JOIN new_pack ON true
     WHERE item.ctid = done.at AND item.state = 0
     RETURNING done.state, done.billed, done.shard, done.failure,
@@ -55,7 +56,7 @@ counted AS (
         cancelled = p.cancelled + w.cancelled, finished = p.finished + w.all, numbered = p.numbered + w.all,
         parsed = p.parsed + w.parsed, unmatched = p.unmatched + w.unmatched, unparsed = p.unparsed + w.unparsed,
         billed = p.billed + w.billed, processing = p.processing - w.all,
-        rate = p.rate * $18::float8 + w.all * $19::float8, moved_at = greatest(p.moved_at, now())
+        rate = p.rate * $20::float8 + w.all * $21::float8, moved_at = greatest(p.moved_at, now())
     FROM (SELECT count(*) FILTER (WHERE state = 1) AS completed, count(*) FILTER (WHERE state = 2) AS failed,
                  count(*) FILTER (WHERE state = 3) AS skipped, count(*) FILTER (WHERE state = 4) AS cancelled,
                  count(*) FILTER (WHERE state = 1 AND parser IS NOT NULL) AS parsed,
@@ -77,7 +78,10 @@ SELECT (SELECT count(*) FROM written) AS settled, ARRAY(SELECT id FROM held) AS 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The end of one item, by a worker. If it has a result, `span` is its (offset, length) in the pack, and `digest` what is compared of it."""
+    """The end of one item, by a worker. If it has a result, `span` is its (offset, length) in the pack, and `digest` what is compared of it.
+
+    `twin`: of one that was skipped, the batch and the place of the item that has its result.
+    """
 
     ord: int
     state: ItemState
@@ -88,6 +92,7 @@ class Settled:
     billed: int = 0
     span: tuple[int, int] | None = None
     digest: bytes | None = None
+    twin: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ async def settle(connection: Connection, batch: int, work: Sequence[Work], pack:
 
 
 def _arguments(work: Sequence[Work], pack: Pack | None) -> tuple[Any, ...]:
-    """$2 to $16 of the settle: leases, items, pack."""
+    """$2 to $18 of the settle: leases, items, pack."""
     mine = [(w.shard, item) for w in work for item in w.items]
     return (
         [w.shard for w in work],
@@ -149,6 +154,8 @@ def _arguments(work: Sequence[Work], pack: Pack | None) -> tuple[Any, ...]:
         [item.span[0] if item.span else None for _, item in mine],
         [item.span[1] if item.span else None for _, item in mine],
         [item.digest for _, item in mine],
+        [item.twin[0] if item.twin else None for _, item in mine],
+        [item.twin[1] if item.twin else None for _, item in mine],
         [shard for shard, _ in mine],
         pack.key if pack else None,
         pack.bytes if pack else None,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from thresher.domain import credit, fairness, parser_name, url
 from thresher.domain.parser_name import Reference
@@ -78,7 +79,7 @@ SELECT batch_id, bucket, ords, tag, 'waiting', starts, carry, dispatched_at, not
 # counters, the fair clock. $3: what a worker that has lost the shard held of it.
 _RUN = """
 WITH mine AS MATERIALIZED (
-    SELECT i.ord, i.ref, i.custom_id, i.options, i.headers, i.price FROM item i
+    SELECT i.ord, i.ref, i.custom_id, i.options, i.headers, i.price, i.file_id, i.content_id, i.name FROM item i
     WHERE i.batch_id = $2 AND i.ord = ANY ((SELECT ords FROM shard WHERE id = $1)::int[]) AND i.state = 0
     ORDER BY i.ord
 ),
@@ -96,8 +97,8 @@ SELECT run.starts, run.dispatched_at, run.carry, run.bucket, run.seen, b.applied
        clock_timestamp() AS now,
        ARRAY(SELECT ord FROM mine) AS ords, ARRAY(SELECT ref FROM mine) AS refs,
        ARRAY(SELECT custom_id FROM mine) AS custom_ids,
-       (SELECT jsonb_object_agg(ord, jsonb_build_array(options, headers, price)) FROM mine
-        WHERE options IS NOT NULL OR headers IS NOT NULL OR price IS NOT NULL) AS own
+       (SELECT jsonb_object_agg(ord, jsonb_build_array(options, headers, price, file_id, content_id, name)) FROM mine
+        WHERE options IS NOT NULL OR headers IS NOT NULL OR price IS NOT NULL OR file_id IS NOT NULL) AS own
 FROM run, batch b WHERE b.id = $2
 """
 
@@ -168,10 +169,19 @@ class Held(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class ItemFile:
+    """Which file an item is: its id, the key of its bytes' row, and the name that it has in its batch."""
+
+    id: UUID
+    content: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShardItem:
     """An item in a claimed shard, with the attempts made so far in earlier shards, and what it chose for itself.
 
-    `price`: what it is billed when it is completed, in credits.
+    `price`: what it is billed when it is completed, in credits. `file`: None if it is a URL.
     """
 
     ord: int
@@ -181,6 +191,7 @@ class ShardItem:
     options: dict[str, Any] | None = None
     headers: dict[str, str] | None = field(default=None, repr=False)
     price: int = credit.PAGE
+    file: ItemFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +281,7 @@ async def _run(connection: Connection, shard: int, batch: int, held: int) -> Cla
         raise LeaseLost
     carry, own = row["carry"] or {}, row["own"] or {}
     found = zip(row["ords"], row["refs"], row["custom_ids"], strict=True)
-    usual = (None, None, None)
+    usual = (None,) * 6
     return Claim(
         shard,
         row["starts"],
@@ -302,8 +313,10 @@ def _item(
     ord_: int, ref: str, custom_id: str, attempts: list[dict[str, Any]], own: Sequence[Any], price: int
 ) -> ShardItem:
     """`price` is that of the batch, which holds where the item has none of its own."""
-    options, headers, its_price = own
-    return ShardItem(ord_, ref, custom_id, attempts, options, headers, price if its_price is None else its_price)
+    options, headers, its_price, file, content, name = own
+    price = price if its_price is None else its_price
+    which = ItemFile(UUID(file), content, name) if file else None
+    return ShardItem(ord_, ref, custom_id, attempts, options, headers, price, which)
 
 
 async def _drop_stopped(connection: Connection, shard: int, batch: int, held: int, bucket: int) -> None:

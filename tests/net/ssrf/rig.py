@@ -18,7 +18,8 @@ from thresher.domain.choices import Choices
 from thresher.domain.failure import ItemFailed
 from thresher.domain.url import InvalidUrl, Url, parse
 from thresher.net.fetch import Fetcher
-from thresher.pipeline.item import Attempt, Tools, attempt
+from thresher.pipeline.attempt import Attempt
+from thresher.pipeline.item import Tools, attempt
 
 AT_ONCE = 16
 TIMEOUT = 10.0

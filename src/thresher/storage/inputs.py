@@ -1,0 +1,76 @@
+"""What there is for items that are files: their bytes, and the results that were made of the same ones already.
+
+Found at the claim, for a batch may be submitted long before it runs. Knows nothing of how a file is read.
+"""
+
+from dataclasses import dataclass
+
+from thresher.domain.parse import ParseJob
+from thresher.storage.database import Connection
+from thresher.storage.shards import Claim
+
+_LATEST = 100  # results of the same bytes among which one that was asked for alike is looked for
+
+# Of the items $2 of the batch $1: where their bytes are, null if the file was deleted or its time is over; and the latest item
+# that was completed with the same bytes, under a name that ends alike (which may tell what they are) and with parameters of
+# the same hash $3: of this account, for bytes are one account's. What was made anew from stored pages is left out: it may have
+# been read in another way. One after the other (OFFSET 0), so that no plan looks at more than these, as in storage/pages.py.
+_FOUND = f"""
+SELECT w.ord, c.key, c.size, c.sha256, t.batch_id AS twin_batch, t.ord AS twin_ord
+FROM unnest($2::int[]) AS u (ord)
+CROSS JOIN LATERAL (SELECT * FROM item WHERE batch_id = $1 AND ord = u.ord OFFSET 0) w
+LEFT JOIN LATERAL (
+    SELECT c.key, c.size, c.sha256 FROM file f JOIN content c ON c.id = w.content_id
+    WHERE f.id = w.file_id AND c.dropped_at IS NULL AND (f.expires_at IS NULL OR f.expires_at > now())
+    OFFSET 0) c ON true
+LEFT JOIN LATERAL (
+    SELECT i.batch_id, i.ord FROM (
+        SELECT batch_id, ord, name FROM item WHERE content_id = w.content_id AND state = 1 AND $3::text IS NOT NULL
+        ORDER BY batch_id DESC LIMIT {_LATEST}) i
+    CROSS JOIN LATERAL (
+        SELECT FROM batch o JOIN batch_progress g ON g.batch_id = o.id
+        WHERE o.id = i.batch_id AND o.applied_to IS NULL AND g.purged_at IS NULL AND o.options->'parse'->>'hash' = $3
+        OFFSET 0) o
+    WHERE lower(substring(i.name FROM '[^.]*$')) = lower(substring(w.name FROM '[^.]*$'))
+    ORDER BY i.batch_id DESC, i.ord LIMIT 1) t ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """The bytes of a file: the object that holds them, how many they are, and their SHA-256."""
+
+    key: str
+    size: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What there is for an item: `bytes`, None if they are gone; `twin`, the batch and the place of an item that has its result."""
+
+    bytes: Bytes | None
+    twin: tuple[int, int] | None = None
+
+
+async def find(connection: Connection, claim: Claim) -> dict[int, Input]:
+    """What there is for the items of a claim that are files, by the items' positions."""
+    ords = [item.ord for item in claim.items if item.file]
+    if not ords:
+        return {}
+    rows = await connection.fetch(_FOUND, claim.batch, ords, _wanted(claim))
+    return {
+        row["ord"]: Input(
+            None if row["key"] is None else Bytes(row["key"], row["size"], row["sha256"]),
+            None if row["twin_batch"] is None else (row["twin_batch"], row["twin_ord"]),
+        )
+        for row in rows
+    }
+
+
+def _wanted(claim: Claim) -> str | None:
+    """By what a result that there is already is known to be the one that is asked for; None if each is to be made anew."""
+    if claim.applied or "parse" not in claim.options:
+        return None
+    job = ParseJob.of(claim.options)
+    return job.hash if job.cached else None
