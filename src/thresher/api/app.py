@@ -13,9 +13,10 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Scope
 
 import thresher
-from thresher.api import account, dry_run, ops, parsers, problem_pages, problems
+from thresher.api import account, dry_run, ops, parsers, problem_pages, problems, uploads
 from thresher.api.auth import KnownKeys
 from thresher.api.body import BodyLimit
 from thresher.api.llamacloud import routes as llamacloud
@@ -73,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.readiness = ops.Readiness()
     problems.register(app, settings.public_url)
     # The one added last is the outermost.
-    app.add_middleware(BodyLimit, limit=settings.max_request_bytes, unlimited=append.is_stream)
+    app.add_middleware(BodyLimit, limit=settings.max_request_bytes, unlimited=_is_streamed)
     app.add_middleware(problems.Border, public_url=settings.public_url)
     app.include_router(olostep)
     app.include_router(info.router)
@@ -96,6 +97,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(problem_pages.router)
     describe(app, settings)
     return app
+
+
+def _is_streamed(scope: Scope) -> bool:
+    return append.is_stream(scope) or uploads.is_upload(scope)
 
 
 def serve(settings: Settings) -> None:

@@ -70,8 +70,8 @@ class Received:
     size: int
 
 
-class UploadLost(Exception):
-    """The upload took longer than a day, so that it was taken for one that was broken off."""
+class UploadLost(StoreUnusable):
+    """The upload took longer than a day, so that it was taken for one that was broken off, and its object deleted."""
 
 
 async def begin(connection: Connection, account: int) -> Upload:
@@ -103,7 +103,7 @@ async def keep(connection: Connection, received: Received) -> int:
         except asyncpg.UniqueViolationError:  # another upload of the same bytes was quicker
             continue
         if mine is None:
-            raise UploadLost
+            raise UploadLost("an upload took longer than a day")
         return mine
 
 
