@@ -46,7 +46,8 @@ class Api:
 
 # What a signature opens, and no key: tests/api/test_hosted.py. And what is open to everyone.
 SIGNED = frozenset({"/v1/hosted/{retrieve_id}/{file}"})
-OPEN = frozenset({"/", "/healthz", "/readyz", "/docs", "/docs/problems", "/docs/problems/{slug}"})
+PARSING = frozenset(f"/api/{root}/supported_file_extensions" for root in ("parsing", "v1/parsing"))
+OPEN = PARSING | frozenset({"/", "/healthz", "/readyz", "/docs", "/docs/problems", "/docs/problems/{slug}"})
 
 
 def routes_of(app: FastAPI) -> list[APIRoute]:

@@ -8,6 +8,7 @@ from typing import Any
 from thresher.convert.convert import convert
 from thresher.convert.digest import digest
 from thresher.convert.document import How, Source
+from thresher.convert.documents.made import Bounds
 from thresher.convert.frame import encode
 from thresher.domain.choices import Choices
 from thresher.domain.failure import FailureCode
@@ -60,7 +61,8 @@ class Worker:
                 continue
             source = self.sources.get(item.custom_id)
             chosen = Choices.of(claim.options).over(item.options, None)
-            how = How(chosen.parser, chosen.content, claim.definitions.get(chosen.parser or ""))
+            definition = claim.definitions.get(chosen.parser or "")
+            how = How(chosen.parser, chosen.content, definition, chosen.document)
             frame, mark = result_of(source or page(item.ref, item.custom_id), how)
             span = (len(data), len(frame))
             done.append(Settled(item.ord, ItemState.COMPLETED, self.attempts, None, None, 200, item.price, span, mark))
@@ -99,7 +101,7 @@ def frame_of(source: Source, how: How | None = None) -> bytes:
 
 def result_of(source: Source, how: How | None = None) -> tuple[bytes, bytes]:
     """The frame of what was fetched, and its digest."""
-    document = convert(source, max_decoded_bytes=2**26, how=how)
+    document = convert(source, max_decoded_bytes=2**26, how=how, documents=Bounds())
     return encode(source, document, {}), digest(document, how or How())
 
 

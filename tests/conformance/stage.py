@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.api.conftest import KEY, Api, running, settings_for
+from tests.api.llamacloud import kit
 from tests.api.worker import Worker
 
 from thresher.api.app import create_app
@@ -99,6 +100,9 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
     ]
     definition = {"fields": {"title": "title"}}
     directories = [(await api.client.post("/api/v1/beta/directories", json={"name": "d"})).json() for _ in range(5)]
+    file = await kit.put(api, worker.pool, "a.txt", b"some text")
+    parsed = await kit.batch_of(worker.pool, [file] * 3)
+    await kit.worker(api, worker.pool, {file: b"some text"}).work()
     assert (await api.client.put("/v1/parsers/my-shop", json=definition)).status_code == 200
     assert (await api.client.delete(f"/v1/batches/{done.pop()['id']}")).status_code == 200
     return {
@@ -106,6 +110,7 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
         "path.directory_id": [directory["id"] for directory in directories],
         "path.event_id": sent,
         "query.with": [batch["id"] for batch in done],
+        "path.parse_job_id": [kit.job_id(api, parsed, n) for n in range(3)],
         "path.parser_id": ["my-shop", "my-shop@1", "@thresher/article"],
         "query.retrieve_id": retrieve,
         "path.retrieve_id": [*retrieve, *unsettled],

@@ -155,6 +155,7 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 
 def test_every_operation_says_how_it_can_be_refused_and_who_may_ask(document: dict[str, Any]) -> None:
     open_to_all = {"GET /healthz", "GET /readyz"} | {name for name, _ in _operations(document) if "/hosted/" in name}
+    open_to_all |= {"GET /api/v1/parsing/supported_file_extensions"}
     for name, operation in _operations(document):
         answers = set(operation["responses"])
         of_parse_api = " /api/" in name

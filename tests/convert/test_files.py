@@ -7,9 +7,10 @@ from tests.files import ole, pdf, zipped
 
 from thresher.convert.convert import convert
 from thresher.convert.document import Document, DocumentPage, How, Source
+from thresher.convert.documents.formats import FORMATS
 from thresher.convert.documents.made import Bounds
 from thresher.convert.frame import Frame, encode
-from thresher.domain.documents import DocumentOptions
+from thresher.domain.documents import EXTENSIONS, DocumentOptions
 from thresher.domain.failure import FailureCode, ItemFailed
 
 REPORT = zipped.package(
@@ -236,3 +237,8 @@ def test_the_frame_of_a_document_has_its_pages_and_no_html() -> None:
     assert Frame.parse(encode(Source("https://x.example/", b"<p>x"), page, {})).pages == []
     with pytest.raises(OverflowError):
         encode(Source("https://x.example/", REPORT), document, {}, max_output_bytes=500)
+
+
+def test_the_extensions_that_are_told_are_those_of_every_format() -> None:
+    assert {f".{form}" for form in FORMATS} <= {*EXTENSIONS}
+    assert len({*EXTENSIONS}) == len(EXTENSIONS)

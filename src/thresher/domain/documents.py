@@ -13,6 +13,12 @@ FailedPage = Literal["raw_text", "blank_page", "error_message"]  # what stands f
 Ranges = tuple[tuple[int, int], ...]  # of page numbers from 1 on, both ends included
 _LAST_PAGE = 1_000_000
 
+# What files of the formats that are converted are mostly called. What a file is, its bytes say.
+EXTENSIONS = (
+    *(".pdf", ".docx", ".docm", ".doc", ".odt", ".rtf", ".pptx", ".ppsx", ".ppt", ".xlsx", ".xlsm", ".xls", ".ods"),
+    *(".epub", ".eml", ".msg", ".html", ".htm", ".xhtml", ".csv", ".tsv", ".txt", ".md", ".xml", ".json"),
+)
+
 # The codes of the parse API for the failures that a document can have; all others have none there.
 ERROR_CODES: dict[FailureCode, str] = {
     FailureCode.DOCUMENT_ENCRYPTED: "PDF_IS_PROTECTED",
@@ -34,13 +40,14 @@ class DocumentOptions:
     """What is asked for. None and the defaults are what the library does by itself.
 
     `pages`: which, all if None; of these the first `max_pages`. `page_separator`, `page_prefix` and `page_suffix` may say
-    {pageNumber}. `crop`: fractions of a page, from its top, right, bottom and left, of which nothing is read.
+    {pageNumber}; without a separator of the caller's, `text_separator` stands between pages in text. `crop`: fractions of a page, from its top, right, bottom and left, of which nothing is read.
     `page_error_tolerance`: the fraction of the pages that may fail before the document does. `timeout`: seconds.
     """
 
     pages: Ranges | None = None
     max_pages: int | None = None
     page_separator: str | None = None
+    text_separator: str = "\n\n"
     page_prefix: str = ""
     page_suffix: str = ""
     tables_as_html: bool = False
@@ -72,6 +79,7 @@ class DocumentOptions:
             pages=page_ranges(target, first_page) if target else None,
             max_pages=int(most) if most else None,
             page_separator=given.text("page_separator"),
+            text_separator="\n---\n",  # where clients of the parse API cut, if they are not told otherwise
             page_prefix=given.text("page_prefix") or "",
             page_suffix=given.text("page_suffix") or "",
             tables_as_html=given.flag("output_tables_as_HTML"),

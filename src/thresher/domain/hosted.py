@@ -26,6 +26,8 @@ FILES = {
     "markdown": File("markdown.md", "text/markdown; charset=utf-8"),
     "text": File("text.txt", "text/plain; charset=utf-8"),
     "json": File("data.json", "application/json"),
+    "items": File("items.json", "application/json"),
+    "metadata": File("metadata.json", "application/json"),
 }
 
 

@@ -25,6 +25,7 @@ class ProblemCode(StrEnum):
     PARSER_NOT_FOUND = "parser_not_found"
     FILE_NOT_FOUND = "file_not_found"
     DIRECTORY_NOT_FOUND = "directory_not_found"
+    PARSE_JOB_NOT_FOUND = "parse_job_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     APPEND_CONFLICT = "append_conflict"
     BATCH_NOT_OPEN = "batch_not_open"
@@ -156,6 +157,13 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "Not Found",
         "The account has no directory of this id, or the directory no such file, or it was deleted.",
         "Check the ids; `GET /api/v1/beta/directories` lists the directories that there are.",
+    ),
+    ProblemCode.PARSE_JOB_NOT_FOUND: ProblemKind(
+        404,
+        "not_found",
+        "Not Found",
+        "The account has no parse job of this id, or the job has no result (yet, or any more); the detail says which.",
+        "Take the id from the items of the batch job, or from the answer that made the job; without `expand` its status is told.",
     ),
     ProblemCode.METHOD_NOT_ALLOWED: ProblemKind(
         405,

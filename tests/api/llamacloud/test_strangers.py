@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 from fastapi import FastAPI
 from tests.api.conftest import KEY, Api, routes_of
+from tests.api.llamacloud import kit
 
 from thresher.storage.database import Pool
 
@@ -17,18 +18,29 @@ class Names:
     """What a path, a query or a body may name. The attributes are called as the routes call their parameters."""
 
     directory_id: str
+    parse_job_id: str
+    name: str = "page-1.jpg"
 
 
 Call = dict[str, Any]  # what httpx is told beside the method and the path
 
 DIRECTORIES = "/api/v1/beta/directories"
+PARSE = "/api/v2/parse"
+JOBS = tuple(f"GET {root}/job/{{parse_job_id}}" for root in ("/api/v1/parsing", "/api/parsing"))
+RESULTS = ("details", *(f"result/{form}" for form in ("markdown", "text", "json", "raw/markdown", "raw/text")))
 
 # How each route is asked that names something. What it names, if new, into Names, and into `owned`.
 CALLS: dict[str, Callable[[Names], Call]] = {
     f"GET {DIRECTORIES}/{{directory_id}}": lambda _: {},
     f"PATCH {DIRECTORIES}/{{directory_id}}": lambda _: {"json": {"name": "renamed"}},
     f"DELETE {DIRECTORIES}/{{directory_id}}": lambda _: {},
+    f"GET {PARSE}/{{parse_job_id}}": lambda _: {"params": {"expand": "text"}},
+    **dict.fromkeys(JOBS, lambda _: {}),
+    **{f"{job}/{form}": lambda _: {} for job in JOBS for form in RESULTS},
 }
+
+# What is there for nobody, whoever's the job is.
+NOWHERE: dict[str, Callable[[Names], Call]] = {f"{job}/result/image/{{name}}": lambda _: {} for job in JOBS}
 
 # Lists, which are to be empty for a stranger.
 LISTS = {f"GET {DIRECTORIES}"}
@@ -48,7 +60,9 @@ def routes(app: FastAPI) -> Iterator[str]:
 async def ask(api: Api, call: str, names: Names, key: str) -> httpx.Response:
     method, path = call.split(" ")
     headers = {"Authorization": f"Bearer {key}"}
-    return await api.client.request(method, path.format(**asdict(names)), headers=headers, **CALLS[call](names))
+    return await api.client.request(
+        method, path.format(**asdict(names)), headers=headers, **(CALLS | NOWHERE)[call](names)
+    )
 
 
 def seen(answer: httpx.Response) -> tuple[int, dict[str, Any], dict[str, str]]:
@@ -58,10 +72,13 @@ def seen(answer: httpx.Response) -> tuple[int, dict[str, Any], dict[str, str]]:
     return answer.status_code, body, headers
 
 
-async def owned(api: Api) -> Names:
+async def owned(api: Api, pool: Pool) -> Names:
     """One of each, of the account of KEY."""
     directory = (await api.client.post(DIRECTORIES, json={"name": "inbox"})).json()
-    return Names(directory["id"])
+    file = await kit.put(api, pool, "a.txt", b"some text")
+    batch = await kit.batch_of(pool, [file])
+    await kit.worker(api, pool, {file: b"some text"}).work()
+    return Names(directory["id"], kit.job_id(api, batch))
 
 
 async def everything(pool: Pool) -> list[Any]:
@@ -71,10 +88,10 @@ async def everything(pool: Pool) -> list[Any]:
 async def test_what_is_anothers_looks_like_what_is_not_there_on_every_route(
     api: Api, pool: Pool, stranger: str
 ) -> None:
-    assert set(routes(api.app)) == {*CALLS, *LISTS, *MAKES}
-    own, unknown = await owned(api), Names(f"dir-{uuid4()}")
+    assert set(routes(api.app)) == {*CALLS, *NOWHERE, *LISTS, *MAKES}
+    own, unknown = await owned(api, pool), Names(f"dir-{uuid4()}", f"pjb-{uuid4()}")
     before = await everything(pool)
-    for call in CALLS:
+    for call in (*CALLS, *NOWHERE):
         nothing = await ask(api, call, unknown, stranger)
         assert nothing.status_code == 404, call
         assert seen(await ask(api, call, unknown, KEY)) == seen(nothing), call

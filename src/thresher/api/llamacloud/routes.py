@@ -2,6 +2,6 @@
 
 from fastapi import APIRouter
 
-from thresher.api.llamacloud import directories
+from thresher.api.llamacloud import directories, parse_read, parse_v1
 
-ROUTERS: tuple[APIRouter, ...] = (directories.router,)
+ROUTERS: tuple[APIRouter, ...] = (directories.router, parse_read.router, parse_v1.router, parse_v1.older)

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from thresher.api import pages
 from thresher.api.olostep.queries import FORMATS, Window
 from thresher.api.olostep.views import country_view, error_view, main_view, reuse_view, verdict_of
 from thresher.convert.frame import Frame
@@ -45,7 +46,7 @@ class _Contents:
 
 
 def content_of(frame: Frame, name: str, html_limit: int) -> str | None:
-    """One content by the name of its format, None if the item has none.
+    """One content by the name of its format (or that of the document's pages), None if the item has none.
 
     Raises ItemFailed if the limit of a decoded body was lowered since the page was fetched.
     """
@@ -56,8 +57,10 @@ def content_of(frame: Frame, name: str, html_limit: int) -> str | None:
             return frame.json(html_limit)
         case "markdown":
             return frame.markdown
-        case _:
+        case "text":
             return frame.text
+        case _:
+            return pages.as_json(name, frame.pages) if frame.pages else None
 
 
 def render_failed(item: Item, retrieve_id: str) -> bytes:

@@ -37,7 +37,9 @@ def whole(made: Made, form: str, options: DocumentOptions, bounds: Bounds) -> Do
         markdown=_joined(
             [(page, page.markdown) for page in pages], _SEPARATOR if separator is None else separator, options
         ),
-        text=_joined([(page, page.text) for page in pages], "\n\n" if separator is None else separator, options),
+        text=_joined(
+            [(page, page.text) for page in pages], options.text_separator if separator is None else separator, options
+        ),
         links=_links(pages),
         metadata=metadata,
         pages=pages,

@@ -1,0 +1,55 @@
+"""Files in the store of a test's application, and batches of the parse API that are made of them."""
+
+from collections.abc import AsyncGenerator, Mapping
+from hashlib import sha256
+from typing import Any
+
+from tests.api.conftest import Api
+from tests.api.worker import Worker
+
+from thresher.convert.document import Source
+from thresher.domain import ids, url
+from thresher.domain.parse import ParseJob
+from thresher.storage import contents, files, submit
+from thresher.storage.batches import Batch
+from thresher.storage.blobs import Blobs
+from thresher.storage.database import Pool
+from thresher.storage.files import File
+
+
+async def put(api: Api, pool: Pool, name: str, data: bytes) -> File:
+    """A file of the first account."""
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        yield data
+
+    async with pool.acquire() as connection:
+        account = await connection.fetchval("SELECT min(id) FROM account")
+        upload = await contents.begin(connection, account)
+        await Blobs(api.settings.packs_url).put_stream(upload.key, pieces())
+        received = contents.Received(upload, sha256(data).digest(), len(data))
+        return await files.create(connection, received, name, "parse")
+
+
+async def batch_of(pool: Pool, some: list[File], parameters: Mapping[str, Any] | None = None) -> Batch:
+    """A batch of the parse API of these files, in their order."""
+    items = [
+        submit.NewItem(f"file:{file.id}", url.BUCKETS + n % url.STORE_BUCKETS, str(file.id), file=file)
+        for n, file in enumerate(some)
+    ]
+    options = ParseJob.asked(parameters or {}).options
+    async with pool.acquire() as connection:
+        account = await connection.fetchval("SELECT min(id) FROM account")
+        new = submit.NewBatch(account, "llamacloud", items, 3600, 100, options, {}, public_id=ids.prefixed("bjb"))
+        return await submit.create(connection, new)
+
+
+def worker(api: Api, pool: Pool, some: Mapping[File, bytes]) -> Worker:
+    """One that converts these files as they are."""
+    sources = {str(file.id): Source(f"file:{file.id}", data, name=file.name) for file, data in some.items()}
+    return Worker(pool, Blobs(api.settings.packs_url), sources=sources)
+
+
+def job_id(api: Api, batch: Batch, ord_: int = 0) -> str:
+    secret: bytes = api.app.state.thresher.secret
+    return ids.parse_job_id(secret, batch.id, ord_)
