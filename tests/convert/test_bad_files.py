@@ -1,5 +1,6 @@
 """Documents that are out to do harm, or just broken: each ends by name within its limits, and its neighbour is converted."""
 
+import asyncio
 import io
 import struct
 import time
@@ -10,6 +11,8 @@ from tests.files import ole, pdf, zipped
 from thresher.convert.converter import Converter, DocumentLimits
 from thresher.convert.document import How, Source
 from thresher.convert.documents.made import Bounds
+from thresher.convert.process import Limits
+from thresher.convert.sandbox import Sandbox
 from thresher.domain.documents import ERROR_CODES, DocumentOptions
 from thresher.domain.failure import FailureCode, ItemFailed
 
@@ -181,3 +184,23 @@ async def test_a_document_that_does_not_end_is_ended_and_delays_no_page() -> Non
         assert time.monotonic() - started < 30
     finally:
         await converter.close()
+
+
+async def test_a_document_that_nobody_waits_for_any_more_delays_no_other() -> None:
+    sandbox = Sandbox(600, Limits(600, 512 * MIB, 64 * MIB, 16 * MIB), BOUNDS)
+    endless = pdf.pdf(TEXT + b"\n0 0 m 9 9 l S" * 3_000_000)
+    await sandbox.start()
+    try:
+        first = sandbox.pid
+        sources = [Source("https://x.example/", data) for data in (endless, endless, GOOD)]
+        computed, sent, waits = [asyncio.create_task(sandbox.convert(source, {}, How())) for source in sources]
+        await asyncio.sleep(0)  # all three are handed over
+        sent.cancel()
+        computed.cancel()
+        assert (await waits).facts["text_chars"] == 17
+        assert sandbox.pid != first
+        assert {type(one) for one in await asyncio.gather(computed, sent, return_exceptions=True)} == {
+            asyncio.CancelledError
+        }
+    finally:
+        await sandbox.close()

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.storage import kit
+from tests.support.files import submit_files, upload
 
 from thresher.domain.choices import Choices
 from thresher.domain.failure import Failure, FailureCode
@@ -19,6 +20,7 @@ from thresher.pipeline.attempt import Attempt
 from thresher.pipeline.file import File
 from thresher.pipeline.gate import MayBegin
 from thresher.settings import Settings
+from thresher.storage import inputs
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Connection, Pool
 from thresher.storage.hosts import Known, Note
@@ -27,6 +29,12 @@ from thresher.storage.pages import Page
 
 async def unused(page: Page, max_age: float | None, wants: Sequence[Choices]) -> list[Attempt] | None:
     raise AssertionError("nothing is stored")
+
+
+async def never(
+    target: Way, timeout: float, wants: Sequence[Choices], may_begin: MayBegin, page: Page | None
+) -> list[Attempt]:
+    raise AssertionError("nothing is a page")
 
 
 async def no_file(file: File, wants: Sequence[Choices]) -> list[Attempt]:
@@ -148,3 +156,36 @@ async def test_what_a_host_would_keep_waiting_for_too_long_fails_now_and_says_un
     )
     assert rows[3]["detail"].startswith("The host has asked for fewer requests once, and is left alone until ")
     assert (await kit.reread(connection, batch)).failed == 4
+
+
+async def test_files_that_wait_for_their_turn_are_given_back_at_the_end_of_the_slice_with_all_their_time(
+    connection: Connection, pool: Pool, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, slice_seconds=0.2)
+    store = Blobs(settings.packs_url)
+    begun: list[str] = []
+    over = asyncio.Event()
+
+    async def read(file: File, wants: Sequence[Choices]) -> list[Attempt]:
+        begun.append(file.name)
+        await over.wait()
+        return [Attempt({"code": "ok"}, None, frame=b"frame")]
+
+    async def note(bucket: int, notes: Sequence[Note]) -> None: ...
+
+    found = [await upload(connection, store, f"{n}.txt", b"%d" % n) for n in range(40)]
+    batch = await submit_files(pool, found)
+    await connection.execute("DELETE FROM shard WHERE ords <> '{0}'")
+    await connection.execute("UPDATE shard SET ords = (SELECT array_agg(ord ORDER BY ord) FROM item)")
+    claim = await kit.claim_next(connection)
+    places = asyncio.Semaphore(1)
+    engine = Engine(settings, Settler(pool, store, settings), never, unused, read, note, asyncio.Semaphore(8), places)
+    lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
+    lease.renew(time.monotonic())
+    run = asyncio.create_task(ShardRun(claim, lease, engine, {}, {}, await inputs.find(connection, claim)).run())
+    asyncio.get_running_loop().call_later(2 * settings.slice_seconds, over.set)
+    [rest] = await run
+    lease.cancel()
+    assert begun == ["0.txt"], "none is begun after the slice"
+    assert (list(rest.ords), rest.dispatched_at, rest.delay) == ([*range(1, 40)], None, timedelta(0))
+    assert (places.locked(), (await kit.reread(connection, batch)).completed) == (False, 1)

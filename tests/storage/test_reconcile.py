@@ -1,12 +1,14 @@
 """Each repair of the reconciler, on the very damage that it repairs."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
 import pytest
 from tests.storage import kit, laws
 
+from thresher.domain import url
 from thresher.domain.states import BatchState, ItemState, Outcome
 from thresher.storage import batches, items, queue, shards
 from thresher.storage.database import Connection, Pool, turn
@@ -117,6 +119,18 @@ async def test_items_past_their_deadline_fail_with_the_attempts_that_were_made(c
     assert (untried.failure, untried.attempts) == ("deadline", [])
     await kit.drain(connection)
     assert (await kit.reread(connection, batch)).outcome is Outcome.PARTIAL
+
+
+async def test_what_is_converted_has_the_time_of_its_conversions_besides(connection: Connection) -> None:
+    await kit.submit(connection, await kit.new_account(connection), [1, url.BUCKETS], shard_size=1)
+    for _ in range(2):
+        await kit.claim_next(connection)
+    limits = replace(kit.LIMITS, converting=timedelta(hours=2))
+    for hours, failed in ((2, 1), (4, 1)):
+        await connection.execute("UPDATE shard SET dispatched_at = now() - $1::interval", timedelta(hours=hours))
+        report = await reconcile(connection, limits)
+        assert report is not None
+        assert report.items_failed == failed
 
 
 async def test_a_claimed_shard_past_its_deadline_is_taken_from_its_worker(connection: Connection) -> None:

@@ -96,6 +96,8 @@ class Sandbox:
         if self._closed or self._runner is None or self._runner.done():
             raise RuntimeError("the converter is not running")
         job = _Job(source, meta, how, asyncio.get_running_loop().create_future())
+        if self._documents:
+            job.done.add_done_callback(lambda _: self._interrupt_if_in_vain())
         self._queue.append(job)
         self._hand_over()
         self._wake.set()
@@ -152,9 +154,15 @@ class Sandbox:
             else:
                 self._sent.append(job)
 
+    def _interrupt_if_in_vain(self) -> None:
+        """Nobody waits for what the child computes any more: of a document it may do that for minutes, and others wait."""
+        if self._documents and self._child is not None and self._sent and self._sent[0].done.cancelled():
+            self._child.interrupt()
+
     async def _await_answer(self, child: Child) -> None:
         """Settle the job that the child computes."""
         job = self._sent[0]
+        self._interrupt_if_in_vain()
         asked = job.how.document.timeout if job.how.document else None
         timeout = min(self._timeout, asked or self._timeout)
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Self
 
-from thresher.domain import fairness
+from thresher.domain import fairness, url
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.states import BatchState, Outcome
 from thresher.settings import Settings
@@ -27,7 +27,12 @@ _OVERDUE_STOP = """
 SELECT batch_id FROM batch_progress WHERE state = 'stopping' AND stopped_at < now() - $1::interval ORDER BY batch_id
 """
 
-_OVERDUE_SHARDS = "SELECT id, bucket, batch_id FROM shard WHERE dispatched_at <= now() - $1::interval ORDER BY id"
+# Those that ask no host have the time of their conversions besides ($2).
+_OVERDUE_SHARDS = f"""
+SELECT id, bucket, batch_id FROM shard
+WHERE dispatched_at <= now() - $1::interval - CASE WHEN bucket < {url.BUCKETS} THEN interval '0' ELSE $2::interval END
+ORDER BY id
+"""
 
 # The earlier attempts travel with the shard; the item keeps them.
 _FAIL_REST = """
@@ -109,12 +114,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The times that the reconciler enforces. `quiet` is how old a loss must be before it is repaired."""
+    """The times that the reconciler enforces. `quiet` is how old a loss must be before it is repaired; `converting` what a shard
+
+    that only converts has beyond the time of its items: a slice begins none of its files after its end, and then each may have
+    to wait for one that the worker had begun before.
+    """
 
     item_timeout: timedelta
     stop_grace: timedelta
     shard_size: int
     quiet: timedelta = timedelta(seconds=30)
+    converting: timedelta = timedelta(0)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -123,6 +133,7 @@ class Limits:
             timedelta(seconds=settings.stop_grace),
             settings.shard_size,
             timedelta(seconds=3 * settings.heartbeat),
+            timedelta(seconds=2 * settings.document_timeout),
         )
 
 
@@ -153,7 +164,7 @@ async def end_batches(connection: Connection, limits: Limits) -> Report:
 
 async def _end_items(connection: Connection, limits: Limits, report: Report) -> None:
     """Items past their deadline fail, whoever holds their shard: its lease is gone with its row."""
-    for row in await connection.fetch(_OVERDUE_SHARDS, limits.item_timeout):
+    for row in await connection.fetch(_OVERDUE_SHARDS, limits.item_timeout, limits.converting):
         async with connection.transaction():
             await connection.execute(promotion.LOCK_BUCKET, row["bucket"])
             counters = await connection.fetchrow(progress.LOCK, row["batch_id"])
