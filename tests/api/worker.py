@@ -1,7 +1,7 @@
 """Plays the worker: claims shards and settles their items through the storage, with real frames in a real store."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +13,13 @@ from thresher.convert.frame import encode
 from thresher.domain.choices import Choices
 from thresher.domain.failure import FailureCode
 from thresher.domain.states import ItemState
-from thresher.storage import settling, shards
+from thresher.engine import endings
+from thresher.pipeline import reading
+from thresher.settings import Settings
+from thresher.storage import inputs, settling, shards
 from thresher.storage.blobs import Blobs, pack_key
 from thresher.storage.database import Connection, Pool
+from thresher.storage.inputs import Input
 from thresher.storage.settling import Pack, Settled, Work
 from thresher.storage.shards import Claim, ShardItem
 
@@ -44,9 +48,15 @@ class Worker:
             return await shards.claim(connection, shard, timedelta(seconds=10)) if shard else None
 
     async def settle(self, claim: Claim, some: list[ShardItem], fate: Fate = all_good) -> None:
-        """Settle some items of a claim: a page for the good ones, the failure of the others."""
-        data, done = b"", []
+        """Settle some items of a claim: a page, or what their file is, for the good ones, the failure of the others."""
+        async with self.pool.acquire() as connection:
+            found = await inputs.find(connection, claim)
+        data = b""
+        done = list(endings.unread(replace(claim, items=some), found, Settings().document_max_bytes))
+        ended = {one.ord for one in done}
         for item in some:
+            if item.ord in ended:
+                continue
             failure = fate(item)
             if failure in (FailureCode.PARSER_NO_MATCH, FailureCode.PARSER_FAILED):
                 frame = page_frame(item.ref, item.custom_id)
@@ -61,17 +71,25 @@ class Worker:
                 continue
             source = self.sources.get(item.custom_id)
             chosen = Choices.of(claim.options).over(item.options, None)
-            definition = claim.definitions.get(chosen.parser or "")
-            how = How(chosen.parser, chosen.content, definition, chosen.document)
+            chosen = replace(chosen, definition=claim.definitions.get(chosen.parser or ""))
+            how = reading.how(chosen, file=item.file is not None)
+            if item.file is not None and source is None:
+                source = await self._file(item, found[item.ord])
             frame, mark = result_of(source or page(item.ref, item.custom_id), how)
             span = (len(data), len(frame))
-            done.append(Settled(item.ord, ItemState.COMPLETED, self.attempts, None, None, 200, item.price, span, mark))
+            http = 200 if item.file is None else None
+            done.append(Settled(item.ord, ItemState.COMPLETED, self.attempts, None, None, http, item.price, span, mark))
             data += frame
         pack = Pack(pack_key(claim.batch_public_id), len(data)) if data else None
         if pack:
             await self.blobs.put(pack.key, data)
         async with self.pool.acquire() as connection:
             await settling.settle(connection, claim.batch, [Work(claim.shard, claim.lease, done)], pack)
+
+    async def _file(self, item: ShardItem, there: Input) -> Source:
+        assert item.file
+        assert there.bytes
+        return Source(item.ref, await self.blobs.read(there.bytes.key, 0, there.bytes.size), name=item.file.name)
 
     async def end(self, claim: Claim) -> None:
         async with self.pool.acquire() as connection:
@@ -102,7 +120,8 @@ def frame_of(source: Source, how: How | None = None) -> bytes:
 def result_of(source: Source, how: How | None = None) -> tuple[bytes, bytes]:
     """The frame of what was fetched, and its digest."""
     document = convert(source, max_decoded_bytes=2**26, how=how, documents=Bounds())
-    return encode(source, document, {}), digest(document, how or How())
+    kept = how is None or how.keep_body or document.kind != "document"
+    return encode(source if kept else replace(source, body=b""), document, {}), digest(document, how or How())
 
 
 async def settle_in_sql(connection: Connection, public_id: str) -> None:

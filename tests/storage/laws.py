@@ -57,7 +57,8 @@ LAWS = {
         LEFT JOIN batch_progress p ON p.batch_id = i.body_batch
         WHERE i.state = 3 AND b.applied_to IS NULL AND (i.len IS NOT NULL
            OR (i.detail IS NOT DISTINCT FROM 'already_processed') <> (i.body_batch IS NOT NULL)
-           OR (i.body_batch IS NOT NULL AND p.purged_at IS NULL AND (o.state, o.content_id) IS DISTINCT FROM (1, i.content_id)))""",
+           OR (i.body_batch IS NOT NULL AND p.purged_at IS NULL
+               AND (o.state, o.content_id, o.digest) IS DISTINCT FROM (1, i.content_id, i.digest)))""",
     "shards that ask no host are in the buckets of none": """
         SELECT s.* FROM shard s JOIN batch b ON b.id = s.batch_id
         WHERE (s.bucket < 1024) <> (b.applied_to IS NULL AND NOT EXISTS (

@@ -12,7 +12,10 @@ from enum import StrEnum
 
 
 class Change(StrEnum):
-    """Of a custom_id in two batches. An item that failed, was cancelled or was skipped has no result."""
+    """Of a custom_id in two batches. An item that failed or was cancelled has no result; one that was skipped has that of
+
+    another item, if it says of which.
+    """
 
     NEW = "new"
     CHANGED = "changed"

@@ -125,9 +125,9 @@ FAILURES: dict[FailureCode, FailureKind] = {
         "Open the URL in a browser: it probably redirects in a circle.",
     ),
     FailureCode.TOO_LARGE: FailureKind(
-        "The body is larger than the limit.",
+        "The body, or the file, is larger than the limit.",
         False,
-        "Raise THRESHER_MAX_BODY_BYTES if the page is wanted.",
+        "Raise THRESHER_MAX_BODY_BYTES if the page is wanted, THRESHER_DOCUMENT_MAX_BYTES if the file is.",
     ),
     FailureCode.DECOMPRESSION_BOMB: FailureKind(
         "The body decompresses to more than the limit.",

@@ -7,7 +7,10 @@ from thresher.domain.failure import FAILURES, FailureCode
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An item that failed: where it was when it did, the HTTP status if there was an answer, how often it was tried, its batch's id."""
+    """An item that failed: where it was when it did, the HTTP status if there was an answer, how often it was tried, its batch's id.
+
+    Of a file `url` is its name, and there is no host.
+    """
 
     url: str
     host: str
@@ -58,6 +61,11 @@ _REMEDIES: dict[FailureCode, str] = {
     FailureCode.CONTENT_UNAVAILABLE: "Fetch {url} again in a new batch, and look at the blob store: an object is missing or damaged.",
 }
 
+_OF_FILES: dict[FailureCode, str] = {
+    FailureCode.TOO_LARGE: "Raise THRESHER_DOCUMENT_MAX_BYTES if {url} is wanted all the same.",
+    FailureCode.EMPTY_PAGE: "Look into {url}: there is nothing in it to read.",
+    FailureCode.DEADLINE: "Retry it, in a batch with more time: that for {url} was over {after}.",
+}
 _BY_STATUS = {
     401: "Send headers that log in to {host}, or leave {url} out: it is not public (401).",
     403: "Ask the owner of {host} for access to {url}, or leave it out: it is not public (403).",
@@ -69,12 +77,12 @@ _NOWHERE = "Check {url}: {host} redirects it ({status}), and does not say where 
 
 def remedy(code: FailureCode, case: Case) -> str:
     """A sentence; where a retry can help, one more that says how."""
-    text = None
+    text = None if case.host else _OF_FILES.get(code)
     if code is FailureCode.HTTP_4XX and case.status is not None:
         text = _NOWHERE if case.status < 400 else _BY_STATUS.get(case.status)
     said = (text or _REMEDIES[code]).format(
         url=case.url,
-        host=case.host,
+        host=case.host or "where it comes from",
         batch=case.batch,
         status=case.status,
         tries={1: "when it was tried"}.get(case.tries, f"in {case.tries} tries"),

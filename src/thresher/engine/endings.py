@@ -11,7 +11,7 @@ from thresher.domain.failure import FAILURES, Failure, FailureCode
 from thresher.domain.states import ItemState, SkipReason
 from thresher.domain.way import SKIPPED
 from thresher.pipeline.attempt import Attempt, now
-from thresher.storage.inputs import Input
+from thresher.storage.inputs import Input, Twin
 from thresher.storage.settling import Settled
 from thresher.storage.shards import Claim, ShardItem
 
@@ -67,8 +67,10 @@ def unread(claim: Claim, inputs: Mapping[int, Input], most: int) -> Iterator[Set
             yield settled(item, [*item.attempts, result.record], result)
 
 
-def _skipped(item: ShardItem, reason: SkipReason, twin: tuple[int, int] | None = None) -> Settled:
+def _skipped(item: ShardItem, reason: SkipReason, twin: Twin | None = None) -> Settled:
     record: Record = {"at": now(), "code": SKIPPED, "detail": reason}
-    if twin is not None:
-        record["reused"] = {"batch": twin[0], "item": twin[1]}
-    return Settled(item.ord, ItemState.SKIPPED, [*item.attempts, record], detail=reason, twin=twin)
+    if twin is None:
+        return Settled(item.ord, ItemState.SKIPPED, [*item.attempts, record], detail=reason)
+    attempts = [*item.attempts, record | {"reused": {"batch": twin.batch, "item": twin.ord}}]
+    place = (twin.batch, twin.ord)
+    return Settled(item.ord, ItemState.SKIPPED, attempts, detail=reason, digest=twin.digest, twin=place)

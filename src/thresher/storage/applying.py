@@ -20,7 +20,7 @@ RETURNING id, price
 """
 
 # The items of $1 whose page is stored: with the item itself, be it completed or not, or else with the one that it was to be
-# made of. Of the choices that are made anew, $2, an item keeps none of its own. None of a purged batch: its rows are going, and
+# made of; and the files that are still there, for these are read again. Of the choices that are made anew, $2, an item keeps none of its own. None of a purged batch: its rows are going, and
 # this statement sees all of them or the mark.
 _STORED = """
 FROM (
@@ -29,9 +29,11 @@ FROM (
            CASE WHEN i.len IS NOT NULL THEN i.ord ELSE i.body_ord END AS page_ord
     FROM item i JOIN batch_progress p ON p.batch_id = i.batch_id
     WHERE i.batch_id = $1 AND p.state = 'done' AND p.purged_at IS NULL) i
-WHERE len IS NOT NULL OR EXISTS (
-    SELECT FROM item o JOIN batch_progress p ON p.batch_id = o.batch_id
-    WHERE o.batch_id = i.page_batch AND o.ord = i.page_ord AND o.len IS NOT NULL AND p.purged_at IS NULL)
+WHERE CASE WHEN file_id IS NOT NULL
+    THEN EXISTS (SELECT FROM file f WHERE f.id = i.file_id AND (f.expires_at IS NULL OR f.expires_at > now()))
+    ELSE len IS NOT NULL OR EXISTS (
+        SELECT FROM item o JOIN batch_progress p ON p.batch_id = o.batch_id
+        WHERE o.batch_id = i.page_batch AND o.ord = i.page_ord AND o.len IS NOT NULL AND p.purged_at IS NULL) END
 """
 
 _COST = f"SELECT coalesce(sum(coalesce(cost, $3)), 0)::bigint {_STORED}"
@@ -40,8 +42,9 @@ _COST = f"SELECT coalesce(sum(coalesce(cost, $3)), 0)::bigint {_STORED}"
 # as many shards as there are buckets for this run at a time, $5 items in each.
 _TAKE = f"""
 WITH taken AS (
-    INSERT INTO item (batch_id, ord, ref, bucket, custom_id, metadata, options, price, body_batch, body_ord)
-    SELECT $4, nth, ref, {url.BUCKETS} + nth / $5 % {url.STORE_BUCKETS}, custom_id, metadata, nullif(kept, '{{}}'), cost, page_batch, page_ord
+    INSERT INTO item (batch_id, ord, ref, bucket, custom_id, metadata, options, price, body_batch, body_ord, file_id, content_id, name)
+    SELECT $4, nth, ref, {url.BUCKETS} + nth / $5 % {url.STORE_BUCKETS}, custom_id, metadata, nullif(kept, '{{}}'), cost, page_batch, page_ord,
+           file_id, content_id, name
     FROM (SELECT *, row_number() OVER (ORDER BY ord) - 1 AS nth {_STORED}) AS found
     RETURNING price
 )

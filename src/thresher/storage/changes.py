@@ -36,7 +36,7 @@ def best(of: str, batches: str) -> str:
     It is found by its hash alone: batch_id + 0 is in no index.
     """
     return f"""
-    (SELECT i.batch_id, i.ord, i.state = 1 AS has, i.digest
+    (SELECT i.batch_id, i.ord, {items.has_result("i")} AS has, i.digest
      FROM unnest({batches}::bigint[]) AS b (id)
      JOIN item i ON hashtextextended(i.custom_id, i.batch_id) = hashtextextended({of}.custom_id, b.id) AND i.state <> 0
      WHERE i.custom_id = {of}.custom_id AND i.batch_id + 0 = b.id
@@ -87,7 +87,7 @@ def _side(batches: str) -> str:
     """SQL: the best item of each custom_id in some batches. In the order of the hashes, which sort faster than texts."""
     return f"""
     SELECT DISTINCT ON (hashtextextended(custom_id, 0), custom_id)
-           hashtextextended(custom_id, 0) AS hash, custom_id, state = 1 AS has, digest
+           hashtextextended(custom_id, 0) AS hash, custom_id, {items.has_result("item")} AS has, digest
     FROM item WHERE batch_id = ANY ({batches}::bigint[])
     ORDER BY hashtextextended(custom_id, 0), custom_id, state = 1 DESC, batch_id DESC, ord
     """

@@ -17,6 +17,7 @@ from thresher.domain.states import BatchState, ItemState
 from thresher.domain.webhook import EventType, Subject
 from thresher.storage.changes import CHANGE, best
 from thresher.storage.database import Connection
+from thresher.storage.items import has_result
 
 MOST = 100  # items in one event
 LOOK = timedelta(seconds=2)  # between two looks at a batch of which nothing new is finished
@@ -36,7 +37,7 @@ FROM (
     SELECT ord, ref, custom_id, metadata, state, finish_seq, http, failure, detail, digest FROM item
     WHERE batch_id = $1 AND finish_seq >= $2 AND state = ANY ($3::smallint[]) ORDER BY finish_seq LIMIT $4
 ) AS told
-CROSS JOIN LATERAL (SELECT told.state = 1 AS has, told.digest) AS now
+CROSS JOIN LATERAL (SELECT {has_result("told")} AS has, told.digest) AS now
 LEFT JOIN LATERAL {best("told", "ARRAY[$5]")} AS before ON true
 ORDER BY finish_seq
 """
@@ -49,7 +50,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', now())
 _WAIT = "UPDATE item_feed SET next = $2, due_at = now() + $3::interval WHERE batch_id = $1"
 _END = "DELETE FROM item_feed WHERE batch_id = $1"
 
-STATES = {Subject.ITEM_COMPLETED: ItemState.COMPLETED, Subject.ITEM_FAILED: ItemState.FAILED}
+# What was skipped has not failed: whoever waits for what is completed wants to be told of it.
+STATES = {
+    Subject.ITEM_COMPLETED: (ItemState.COMPLETED, ItemState.SKIPPED),
+    Subject.ITEM_FAILED: (ItemState.FAILED,),
+}
 
 RetrieveId = Callable[[int, int], str]  # (batch key, position) to the public id
 
@@ -57,7 +62,7 @@ RetrieveId = Callable[[int, int], str]  # (batch key, position) to the public id
 def wanted(options: dict[str, Any]) -> list[ItemState]:
     """The ends of items that a batch wants to be told of."""
     subjects = options.get("webhook_events", ())
-    return [state for subject, state in STATES.items() if subject in subjects]
+    return [state for subject, states in STATES.items() if subject in subjects for state in states]
 
 
 async def begin(connection: Connection, batch: int, webhook: str | None, options: dict[str, Any]) -> None:
@@ -122,4 +127,6 @@ def _view(batch: int, item: asyncpg.Record, retrieve_id: RetrieveId) -> dict[str
         view["http_status"] = item["http"]
     if item["failure"] is not None:
         view["error"] = failure_view(FailureCode(item["failure"]), item["detail"])
+    elif item["state"] == ItemState.SKIPPED:
+        view["skip_reason"] = item["detail"]
     return view

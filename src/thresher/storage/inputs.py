@@ -16,7 +16,7 @@ _LATEST = 100  # results of the same bytes among which one that was asked for al
 # the same hash $3: of this account, for bytes are one account's. What was made anew from stored pages is left out: it may have
 # been read in another way. One after the other (OFFSET 0), so that no plan looks at more than these, as in storage/pages.py.
 _FOUND = f"""
-SELECT w.ord, c.key, c.size, c.sha256, t.batch_id AS twin_batch, t.ord AS twin_ord
+SELECT w.ord, c.key, c.size, c.sha256, t.batch_id AS twin_batch, t.ord AS twin_ord, t.digest
 FROM unnest($2::int[]) AS u (ord)
 CROSS JOIN LATERAL (SELECT * FROM item WHERE batch_id = $1 AND ord = u.ord OFFSET 0) w
 LEFT JOIN LATERAL (
@@ -24,8 +24,8 @@ LEFT JOIN LATERAL (
     WHERE f.id = w.file_id AND c.dropped_at IS NULL AND (f.expires_at IS NULL OR f.expires_at > now())
     OFFSET 0) c ON true
 LEFT JOIN LATERAL (
-    SELECT i.batch_id, i.ord FROM (
-        SELECT batch_id, ord, name FROM item WHERE content_id = w.content_id AND state = 1 AND $3::text IS NOT NULL
+    SELECT i.batch_id, i.ord, i.digest FROM (
+        SELECT batch_id, ord, name, digest FROM item WHERE content_id = w.content_id AND state = 1 AND $3::text IS NOT NULL
         ORDER BY batch_id DESC LIMIT {_LATEST}) i
     CROSS JOIN LATERAL (
         SELECT FROM batch o JOIN batch_progress g ON g.batch_id = o.id
@@ -46,11 +46,20 @@ class Bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Twin:
+    """An item that has the result of another: its batch and its place there, and what is compared of it."""
+
+    batch: int
+    ord: int
+    digest: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
-    """What there is for an item: `bytes`, None if they are gone; `twin`, the batch and the place of an item that has its result."""
+    """What there is for an item: `bytes`, None if they are gone; `twin`, an item that has its result already."""
 
     bytes: Bytes | None
-    twin: tuple[int, int] | None = None
+    twin: Twin | None = None
 
 
 async def find(connection: Connection, claim: Claim) -> dict[int, Input]:
@@ -62,7 +71,7 @@ async def find(connection: Connection, claim: Claim) -> dict[int, Input]:
     return {
         row["ord"]: Input(
             None if row["key"] is None else Bytes(row["key"], row["size"], row["sha256"]),
-            None if row["twin_batch"] is None else (row["twin_batch"], row["twin_ord"]),
+            None if row["twin_batch"] is None else Twin(row["twin_batch"], row["twin_ord"], row["digest"]),
         )
         for row in rows
     }

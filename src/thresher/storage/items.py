@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from thresher.domain.failure import FAILURES, FailureCode
-from thresher.domain.states import BatchState, ItemState, overlay_of
+from thresher.domain.states import BatchState, ItemState, SkipReason, overlay_of
 from thresher.storage.batches import Batch
 from thresher.storage.database import Connection
 
@@ -73,6 +73,12 @@ SELECT {", ".join("i." + c.strip() for c in COLUMNS.split(","))}, k.key
 FROM item i LEFT JOIN pack k ON k.id = i.pack_id
 WHERE i.batch_id = $1 AND i.ord = $2
 """
+
+
+def has_result(of: str) -> str:
+    """SQL: whether the row `of` has a result: its own, or that of another item of the same bytes, for which it was skipped."""
+    skipped = f"{of}.state = 3 AND {of}.detail IS NOT DISTINCT FROM '{SkipReason.ALREADY_PROCESSED}'"
+    return f"({of}.state = 1 OR ({skipped}))"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,15 +25,16 @@ _ONE_BY_ONE = "SELECT pg_advisory_xact_lock(4, hashtext($1::bigint::text))"
 
 # The items of $1 without a result, of a few codes $2 or of all if that is null; $3 is the code of those that nothing had
 # settled when the batch was stopped, whether it is written already or not. None of a purged batch: its rows are going, and
-# this statement sees all of them or the mark. None that another retry of the line has completed, or has still to finish.
-_WANTED = """
+# this statement sees all of them or the mark. None that another retry of the line has completed, or has still to finish; and none that
+# was skipped because there is a result.
+_WANTED = f"""
 FROM item i JOIN batch_progress p ON p.batch_id = i.batch_id
-WHERE i.batch_id = $1 AND i.state <> 1 AND p.state = 'done' AND p.purged_at IS NULL
+WHERE i.batch_id = $1 AND NOT {items.has_result("i")} AND p.state = 'done' AND p.purged_at IS NULL
   AND ($2::text[] IS NULL OR CASE i.state WHEN 0 THEN $3 ELSE i.failure END = ANY ($2))
   AND NOT EXISTS (
     SELECT FROM item r JOIN batch_progress q ON q.batch_id = r.batch_id
     WHERE r.origin_batch = coalesce(i.origin_batch, i.batch_id) AND r.origin_ord = coalesce(i.origin_ord, i.ord)
-      AND q.purged_at IS NULL AND (r.state = 1 OR (r.state = 0 AND q.state <> 'done')))
+      AND q.purged_at IS NULL AND ({items.has_result("r")} OR (r.state = 0 AND q.state <> 'done')))
 """
 
 # What they cost; $4 is the price of those without their own.

@@ -1,5 +1,6 @@
 """GET /v1/items/{retrieve_id}/explain: one item, what became of it step by step, what it waits for, what can be done."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from thresher.domain.choices import Choices
 from thresher.domain.links import LinkOptions
 from thresher.domain.remedy import Case, remedy
 from thresher.domain.states import ItemState
-from thresher.domain.way import MOVED, way
+from thresher.domain.way import MOVED, SKIPPED, way
 from thresher.storage import whereabouts
 from thresher.storage.batches import Batch
 from thresher.storage.items import Item
@@ -39,22 +40,36 @@ async def explain_item(request: Request, caller: Reader, retrieve_id: str) -> Re
         batch, item = await results.locate(connection, state.secret, caller, retrieve_id)
         where = await whereabouts.of_item(connection, batch.id, item.ord)
         attempts = item.attempts or views.told(where.attempts, partial(ids.retrieve_id, state.secret))
-        now_at = way(item.ref, attempts).url
-        rest = await whereabouts.rest_of_host(connection, now_at.host) if _asks(batch, item) else None
+        at, host = _where(item, attempts)
+        rest = await whereabouts.rest_of_host(connection, host) if _asks(batch, item) else None
     view = _identity(batch, item, retrieve_id, in_hand=where.shard is not None and where.shard.state == "running")
     if item.state is ItemState.PENDING:
-        view["waiting_for"] = waiting_for(batch, where, now_at.host, rest)
-    view |= _ending(batch, item, attempts, now_at.href, now_at.host)
-    view["attempts"] = sum(record.get("code") != MOVED for record in attempts)
+        view["waiting_for"] = waiting_for(batch, where, host, rest)
+    view |= _ending(batch, item, attempts, at, host)
+    if item.state is ItemState.SKIPPED:
+        view |= views.reuse_view(attempts)
+    view["attempts"] = _tries(attempts)
     view["finished_at"] = moment(ended) if (ended := where.finished_at or _taken_along(batch, item)) else None
     view["effective_options"] = _effective(batch, item, state.settings.attempt_timeout)
     view["timeline"] = timeline(batch, item, attempts, where.finished_at)
     return json_reply(view)
 
 
+def _where(item: Item, attempts: Sequence[dict[str, Any]]) -> tuple[str, str]:
+    """The URL and the host at which an item is now; of a file its name, and no host."""
+    if item.name is not None:
+        return item.name, ""
+    here = way(item.ref, attempts).url
+    return here.href, here.host
+
+
+def _tries(attempts: Sequence[dict[str, Any]]) -> int:
+    return sum(record.get("code") not in (MOVED, SKIPPED) for record in attempts)
+
+
 def _asks(batch: Batch, item: Item) -> bool:
     """Whether a host has yet to be asked for the page."""
-    return item.state is ItemState.PENDING and batch.applied_to is None
+    return item.state is ItemState.PENDING and batch.applied_to is None and item.file is None
 
 
 def _identity(batch: Batch, item: Item, retrieve_id: str, *, in_hand: bool) -> dict[str, Any]:
@@ -74,6 +89,7 @@ def _identity(batch: Batch, item: Item, retrieve_id: str, *, in_hand: bool) -> d
 def _effective(batch: Batch, item: Item, timeout: float) -> dict[str, Any]:
     """What holds for the item, chosen or not. Headers are nobody's to see."""
     choices, links = Choices.of(batch.options).over(item.own, None), LinkOptions.of(item.options)
+    parse = {"parse": batch.options["parse"]["parameters"]} if "parse" in batch.options else {}
     return {
         "robots": choices.robots,
         "on_blocked": choices.on_blocked,
@@ -82,12 +98,13 @@ def _effective(batch: Batch, item: Item, timeout: float) -> dict[str, Any]:
         "content": choices.content,
         "timeout": choices.timeout or timeout,
         "links_on_page": links.to_json() if links else None,
+        **parse,
     }
 
 
 def _ending(batch: Batch, item: Item, attempts: list[dict[str, Any]], url: str, host: str) -> dict[str, Any]:
     """How it ended, null for what there is not."""
-    tries = sum(record.get("code") != MOVED for record in attempts)
+    tries = _tries(attempts)
     last = attempts[-1] if attempts else {}
     error = views.error_view(item) or {}
     told = remedy(item.failure, Case(url, host, item.http, tries, batch.public_id)) if item.failure and error else None

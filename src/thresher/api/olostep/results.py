@@ -47,6 +47,8 @@ async def find(state: State, caller: Account | None, retrieve_id: str) -> Result
     """Raises Problem: content_not_found for an id that is unknown, foreign or unfinished; batch_purged."""
     async with state.snapshot() as connection:
         batch, item = await locate(connection, state.secret, caller, retrieve_id)
+        if item.state is ItemState.SKIPPED and item.body is not None:
+            item = await _with_result(connection, batch.account_id, item, item.body)
     if item.state is ItemState.PENDING:
         raise not_found("This item is not finished yet; its content can be retrieved when it is.")
     return Result(retrieve_id, caller, batch, item)
@@ -68,6 +70,13 @@ async def locate(connection: Connection, secret: bytes, caller: Account | None, 
     if item is None:
         raise not_found()
     return batch, replace(item, attempts=told(item.attempts, partial(ids.retrieve_id, secret)))
+
+
+async def _with_result(connection: Connection, account: int, item: Item, place: tuple[int, int]) -> Item:
+    """One that was skipped, with the result that there was already, if it is there still."""
+    batch = await batches.get_by_key(connection, account, place[0])
+    twin = await items.get(connection, batch, place[1]) if batch and batch.purged_at is None else None
+    return item if twin is None else replace(item, span=twin.span, pack_key=twin.pack_key)
 
 
 @asynccontextmanager

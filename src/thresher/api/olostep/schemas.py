@@ -27,6 +27,10 @@ _COUNTRY_APPLIED = Field(
     description="Whether there were such proxies. If not, the page was asked for the usual way, but in the languages of the country.",
 )
 
+_SKIP_REASON = Field(
+    None,
+    description="Of one that was skipped: there is a result of the same bytes, that of the item `reused`; or it is too large.",
+)
 _MAIN_CONTENT = Field(
     None,
     description="Of a result under `content: main`: true, or false if it has no main content and is of the whole page.",
@@ -175,6 +179,7 @@ class EffectiveOptions(Schema):
     content: Literal["page", "main"]
     timeout: float
     links_on_page: ChosenLinks | None
+    parse: Maybe[dict[str, Any]] = Field(None, description="Of a batch of the parse API: its parameters.")
 
 
 class Item(Schema):
@@ -194,6 +199,7 @@ class Item(Schema):
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
     fetched_at: Maybe[str] = _FETCHED_AT
     reused: Maybe[str] = _REUSED
+    skip_reason: Maybe[Literal["already_processed", "size_limit_exceeded"]] = _SKIP_REASON
     main_content: Maybe[bool] = _MAIN_CONTENT
     html_content: str | None = Field(None, description="Contents are there if `formats` asks for them.")
     markdown_content: str | None = None
@@ -269,6 +275,7 @@ class Content(Schema):
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
     fetched_at: Maybe[str] = _FETCHED_AT
     reused: Maybe[str] = _REUSED
+    skip_reason: Maybe[Literal["already_processed", "size_limit_exceeded"]] = _SKIP_REASON
     main_content: Maybe[bool] = _MAIN_CONTENT
 
 
@@ -303,6 +310,8 @@ class Explanation(Schema):
     remedy: str | None = Field(description="What can be done about it, in a sentence for this item.")
     verdict: Verdict | None
     attempts: int = Field(description="How often it was tried, redirects to other hosts not counted.")
+    reused: Maybe[str] = _REUSED
+    skip_reason: Maybe[Literal["already_processed", "size_limit_exceeded"]] = _SKIP_REASON
     effective_options: EffectiveOptions = Field(description="What holds for the item; its headers are not told.")
     finished_at: str | None
     timeline: list[Step] = Field(description="The oldest first.")
@@ -332,6 +341,7 @@ class ExportLine(Schema):
     country_applied: Maybe[bool] = _COUNTRY_APPLIED
     fetched_at: Maybe[str] = _FETCHED_AT
     reused: Maybe[str] = _REUSED
+    skip_reason: Maybe[Literal["already_processed", "size_limit_exceeded"]] = _SKIP_REASON
     main_content: Maybe[bool] = _MAIN_CONTENT
     batch_id: Maybe[str] = _OF_BATCH
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from thresher.domain.choices import RobotsMode
 from thresher.domain.failure import FailureCode
-from thresher.domain.states import ItemState
-from thresher.domain.way import MOVED, way
+from thresher.domain.states import ItemState, SkipReason
+from thresher.domain.way import MOVED, SKIPPED, way
 from thresher.storage.batches import Batch
 from thresher.storage.items import Item
 
@@ -24,13 +24,18 @@ _WAITS: dict[str, str] = {
     FailureCode.CANCELLED: "In line again: the worker that had it was stopped.",
 }
 _RETRY_WAIT = "Left for a while before it was tried again, and in line at {host}."
+_FILE_WAIT = "Left for a while before it was tried again."
+_SKIPS = {
+    SkipReason.ALREADY_PROCESSED: "There was nothing to do: {reused} has a result of the same bytes with the same parameters.",
+    SkipReason.SIZE_LIMIT_EXCEEDED: "There was nothing to do: the file is larger than what this server converts.",
+}
 
 
 def timeline(batch: Batch, item: Item, attempts: Sequence[Record], finished_at: datetime | None) -> list[Step]:
     """All steps, the oldest first; of an unsettled item those up to now."""
     steps = list(_before(batch, attempts))
     for number, record in enumerate(attempts, 1):
-        host = way(item.ref, attempts[: number - 1]).url.host
+        host = way(item.ref, attempts[: number - 1]).url.host if item.file is None else ""
         if number > 1:
             steps.append(_wait(attempts[number - 2], record, host))
         asked = batch.options.get("robots") != RobotsMode.IGNORE
@@ -66,11 +71,15 @@ def _attempt(record: Record, host: str, *, asked_robots: bool) -> Iterator[Step]
         yield _step(at, ms.get("robots", 0.0), "robots", known + said)
         at += timedelta(milliseconds=ms.get("robots", 0.0))
     if "shared" in record:
-        yield _step(at, None, "shared", f"For {record['shared']} items together, which have the same URL.")
+        same = "URL" if host else "content"
+        yield _step(at, None, "shared", f"For {record['shared']} items together, which have the same {same}.")
     if "total" in ms:
         yield from _fetch(record, host, at, ms)
         at += timedelta(milliseconds=ms["total"])
-    if "reused" in record:
+    if "read" in ms:
+        yield _step(at, ms["read"], "read", f"Read {record.get('bytes', 0):,} bytes from the store.")
+        at += timedelta(milliseconds=ms["read"])
+    if "reused" in record and record.get("code") != SKIPPED:
         yield _step(at, None, "stored", _stored(record))
     if "convert" in ms:
         charset = f", read as {record['charset']} ({record.get('charset_source')})" if "charset" in record else ""
@@ -113,6 +122,8 @@ def _outcome(record: Record) -> tuple[str, str]:
     code = record.get("code")
     if code == MOVED:
         return "moved", f"Redirected to {record.get('to')}."
+    if code == SKIPPED:
+        return "skipped", _SKIPS[SkipReason(record["detail"])].format(reused=record.get("reused"))
     if code == "ok":
         return "done", "The attempt has a result."
     return "failed", f"{code}: {record.get('detail', '')}"
@@ -120,7 +131,7 @@ def _outcome(record: Record) -> tuple[str, str]:
 
 def _wait(before: Record, after: Record, host: str) -> Step:
     since = _over(before)
-    text = _WAITS.get(str(before.get("code")), _RETRY_WAIT).format(host=host)
+    text = _WAITS.get(str(before.get("code")), _RETRY_WAIT if host else _FILE_WAIT).format(host=host)
     return _step(since, _ms(_at(after) - since), "wait", text)
 
 

@@ -12,6 +12,7 @@ from thresher.domain.choices import Content
 from thresher.domain.failure import failure_view
 from thresher.domain.speed import STALE
 from thresher.domain.states import BatchState, ItemState
+from thresher.domain.way import SKIPPED
 from thresher.storage.batches import Batch
 from thresher.storage.items import Item
 
@@ -154,9 +155,11 @@ def told(attempts: list[dict[str, Any]], retrieve_id: RetrieveId) -> list[dict[s
 def reuse_view(attempts: list[dict[str, Any]]) -> dict[str, Any]:
     """Of an item whose page was stored already: when that was fetched or last confirmed, and the item that it was stored for.
 
-    `attempts` as they are shown.
+    Of one that was skipped: why, and the item that has its result, if one has. `attempts` as they are shown.
     """
     last = attempts[-1] if attempts else {}
+    if last.get("code") == SKIPPED:
+        return {"skip_reason": last["detail"]} | ({"reused": last["reused"]} if "reused" in last else {})
     return {name: last.get(name) for name in ("fetched_at", "reused")} if "reused" in last else {}
 
 

@@ -9,7 +9,10 @@ from thresher.storage.whereabouts import Rest, Whereabouts
 
 
 def waiting_for(batch: Batch, where: Whereabouts, host: str, rest: Rest | None) -> dict[str, Any]:
-    """`what` in a word, `until` when at the earliest if that is known, and a sentence. `rest`: its host is left alone."""
+    """`what` in a word, `until` when at the earliest if that is known, and a sentence. `rest`: its host is left alone.
+
+    `host` is empty for a file, which asks none.
+    """
     if batch.state is BatchState.OPEN:
         return _view("start", None, f"Its batch is open. POST /v1/batches/{batch.public_id}/start lets it run.")
     if batch.state is BatchState.STOPPING:
@@ -29,7 +32,8 @@ def waiting_for(batch: Batch, where: Whereabouts, host: str, rest: Rest | None) 
         text = f"It is tried again at {shard.not_before:%H:%M:%S} UTC, if a worker is free."
         return _view("retry", moment(shard.not_before), text)
     if shard.state == "waiting":
-        return _view("bucket", None, f"Others are before it at {host}, or at a site that shares its place in the line.")
+        at = f" at {host}, or at a site that shares its place in the line" if host else " in its line"
+        return _view("bucket", None, f"Others are before it{at}.")
     return _view("queue", None, "It is in the queue, and a worker that is free takes it in its turn.")
 
 
