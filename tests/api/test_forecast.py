@@ -62,7 +62,7 @@ async def test_what_a_create_would_refuse_and_what_will_fail_is_told_place_by_pl
     ]
     told = await forecast(api, items=items)
     assert not told["accepted"]
-    assert told["counts"] == {"total": 16, "refused": 5, "failing": 6, "unique_urls": 10, "duplicates": 1}
+    assert told["counts"] == {"total": 16, "refused": 5, "failing": 6, "unique_urls": 10, "files": 0, "duplicates": 1}
     refused = [(one["index"], one["custom_id"], one["code"], one["reason"]) for one in told["refused"]]
     assert refused[0] == (3, None, "invalid_url", "the scheme must be http or https, not 'ftp'")
     why = "headers.Host: cannot be chosen: the server sets it itself, or never sends it"

@@ -15,6 +15,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 from thresher.domain.country import COUNTRIES, RANDOM
 
+FILE = "0f1e0000-0000-4000-8000-000000000001"  # a file that there is
 NDJSON = "application/x-ndjson"
 
 # A well-formed request may be refused for what it meets: too few credits, a batch that is gone.
@@ -129,13 +130,14 @@ def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> 
     problem = response.json()
     # One custom_id for two URLs, one header in upper and in lower case; a webhook that is no public address, or none for the
     # events that are chosen; a batch to be compared with that there is not; a name that no parser has, or may have; what is
-    # no selector or pattern.
+    # no selector or pattern; a file that there is not.
     only_the_server_knows = bool(problem["errors"]) and {error["type"] for error in problem["errors"]} <= {
         "duplicate",
         "receiver",
         "batch",
         "parser",
         "definition",
+        "file",
     }
     lines_under_a_key = case.media_type == NDJSON and "Idempotency-Key" in (case.headers or {})
     return not (only_the_server_knows or lines_under_a_key or problem["code"] in ("nothing_to_retry", "nothing_stored"))
@@ -158,5 +160,6 @@ schemathesis.openapi.format(
     ),
 )
 schemathesis.openapi.format("field-name", st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,12}", fullmatch=True))
+schemathesis.openapi.format("file-id", st.just(FILE) | st.just(FILE.upper()) | st.uuids().map(str))
 schemathesis.openapi.format("printable", st.text(min_size=1, max_size=40).filter(str.isprintable))
 schemathesis.openapi.format("iso-3166-1-alpha-2", st.sampled_from([*sorted(COUNTRIES), "de", RANDOM]))

@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.api.conftest import KEY, Api, running, settings_for
 from tests.api.llamacloud import kit
 from tests.api.worker import Worker
+from tests.conformance.rules import FILE
+from tests.support.files import upload
 
 from thresher.api.app import create_app
 from thresher.api.idempotency import MAX_KEY
@@ -98,6 +100,9 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
     unsettled = [
         item["id"] for item in (await api.get(f"/v1/batches/{running['id']}/items", status="pending"))["items"]
     ]
+    async with worker.pool.acquire() as connection:
+        file = await upload(connection, worker.blobs, "a.txt", b"a", 1)
+        await connection.execute("UPDATE file SET id = $2::uuid WHERE id = $1", file.id, FILE)
     definition = {"fields": {"title": "title"}}
     directories = [(await api.client.post("/api/v1/beta/directories", json={"name": "d"})).json() for _ in range(5)]
     file = await kit.put(api, worker.pool, "a.txt", b"some text")

@@ -137,7 +137,7 @@ def test_an_operation_is_as_the_specification_says(document: dict[str, Any], wan
 
 def test_metadata_has_the_limits_of_the_specification(document: dict[str, Any]) -> None:
     known, limits = Known(document), spec.METADATA_LIMITS
-    for name in ("CreateBatch", "NewItem"):
+    for name in ("CreateBatch", "UrlItem", "FileItem"):
         pairs, *_ = known.branches(document["components"]["schemas"][name]["properties"]["metadata"])
         key = pairs["propertyNames"]
         assert (pairs["maxProperties"], key["maxLength"]) == (limits["pairs"], limits["key"])

@@ -46,9 +46,10 @@ _LIMITS = (
     ("TryWebhook", "webhook", "maxLength", "max_url_bytes"),
     ("Append", "items", "maxItems", "max_items"),
     ("TrialModel", "url", "maxLength", "max_url_bytes"),
-    ("NewItem", "url", "maxLength", "max_url_bytes"),
-    ("NewItem", "custom_id", "maxLength", "max_custom_id_bytes"),
-    ("NewItem", "timeout", "maximum", "attempt_timeout"),
+    ("UrlItem", "url", "maxLength", "max_url_bytes"),
+    ("UrlItem", "custom_id", "maxLength", "max_custom_id_bytes"),
+    ("FileItem", "custom_id", "maxLength", "max_custom_id_bytes"),
+    ("UrlItem", "timeout", "maximum", "attempt_timeout"),
 )
 
 _WHAT = {

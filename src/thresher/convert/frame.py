@@ -148,11 +148,12 @@ class Frame:
     def links(self) -> list[str]:
         return cast(list[str], self._document["links"])
 
-    def json_size(self, names: Iterable[str]) -> int:
-        """Bytes of these members of the document, each as JSON. Decompresses nothing. Raises FrameError."""
+    def json_size(self, names: Iterable[str], *, pages: bool = False) -> int:
+        """Bytes of these members of the document, and of its pages, each as JSON. Decompresses nothing. Raises FrameError."""
         try:
             lengths = dict(zip(_DOCUMENT, self.header["document"], strict=True))
-            return sum(lengths[name] for name in names)
+            of_pages = self.header["parts"]["pages"][2] if pages and "pages" in self.header["parts"] else 0
+            return cast(int, sum((lengths[name] for name in names), of_pages))
         except (KeyError, TypeError, ValueError):
             raise FrameError("the frame's header is damaged") from None
 
@@ -184,12 +185,17 @@ class Frame:
         return self._part("body")
 
     @functools.cached_property
+    def pages_json(self) -> bytes | None:
+        """The pages as the JSON in which they are stored; None if the document has none."""
+        return self._part("pages") if "pages" in self.header["parts"] else None
+
+    @functools.cached_property
     def pages(self) -> list[dict[str, Any]]:
         """The pages, each with the members of `DocumentPage`; none if the document has no pages."""
-        if "pages" not in self.header["parts"]:
+        if self.pages_json is None:
             return []
         try:
-            return cast("list[dict[str, Any]]", orjson.loads(self._part("pages")))
+            return cast("list[dict[str, Any]]", orjson.loads(self.pages_json))
         except orjson.JSONDecodeError:
             raise FrameError("the part pages is damaged") from None
 

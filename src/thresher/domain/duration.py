@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 
 NO_PACE = "No batch has finished lately that would be a measure of the pace."
+NO_FILE = "What it takes to convert files is not measured."
 NO_PAGE = "No page was fetched lately that would be a measure of the time of one."
 
 
@@ -45,21 +46,23 @@ class Duration:
     server: float | None = 0.0
 
 
-def duration(lanes: Sequence[Lane], ahead: int, pace: Pace | None, connections: int) -> Duration:
-    """How long it takes to fetch what the lanes want, when the server has `ahead` items of others before the last of it.
+def duration(lanes: Sequence[Lane], ahead: int, pace: Pace | None, connections: int, files: int = 0) -> Duration:
+    """How long it takes to fetch what the lanes want, and to convert so many files, when the server has `ahead` items of others before the last of it.
 
     `connections`: how many requests a host is given at a time.
     """
     lanes = [lane for lane in lanes if lane.urls]
     urls = sum(lane.urls for lane in lanes)
     if not urls:
-        return Duration(0)
+        return Duration(0, None, NO_FILE, None, None) if files else Duration(0)
     times = [(lane, _seconds(lane, lane.page or (pace.page if pace else None), connections)) for lane in lanes]
     known = [(lane, seconds) for lane, seconds in times if seconds is not None]
     slowest = max(known, key=lambda pair: pair[1], default=None)
     if pace is None:
         return Duration(urls, None, NO_PACE, slowest, None)
     server = (ahead + urls) / pace.rate
+    if files:
+        return Duration(urls, None, NO_FILE, slowest, None)
     if slowest is None or len(known) < len(times):
         return Duration(urls, None, NO_PAGE, slowest, server)
     return Duration(urls, max(slowest[1], server), None, slowest, server)

@@ -5,6 +5,7 @@ Only what is certain is told: what DNS, a server or an unknown robots.txt would 
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from thresher.domain import url
 from thresher.domain.address import can_exist
@@ -56,14 +57,25 @@ class HostLoad:
 
 @dataclass(slots=True)
 class Forecast:
-    """What is known of all of it. The counts of `robots` are of items that nothing else keeps from being fetched."""
+    """What is known of all of it. `files` are different ones. The counts of `robots` are of items that nothing else keeps from being fetched."""
 
     hosts: dict[str, HostLoad] = field(default_factory=dict)
     failing: list[Failing] = field(default_factory=list)
     unique_urls: int = 0
+    files: int = 0
     allowed: int = 0
     disallowed: int = 0
     unknown: int = 0
+
+    def add_files(self, files: Iterable[tuple[int, UUID, int]], most_bytes: int) -> None:
+        """Items that are files: position, id, size. One that is larger than what is converted will fail."""
+        seen = set()
+        for position, file, size in files:
+            seen.add(file)
+            if size > most_bytes:
+                reason = f"{size} bytes; the limit of what is converted is {most_bytes} (THRESHER_DOCUMENT_MAX_BYTES)"
+                self.failing.append(Failing(position, FailureCode.TOO_LARGE, reason))
+        self.files = len(seen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ FILES = {
     "json": File("data.json", "application/json"),
     "items": File("items.json", "application/json"),
     "metadata": File("metadata.json", "application/json"),
+    "pages": File("pages.json", "application/json"),
 }
 
 

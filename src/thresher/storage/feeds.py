@@ -34,7 +34,7 @@ WHERE f.due_at <= now() ORDER BY f.due_at LIMIT 1 FOR UPDATE OF f SKIP LOCKED
 _FINISHED = f"""
 SELECT told.*, CASE WHEN EXISTS (SELECT FROM batch_progress WHERE batch_id = $5 AND purged_at IS NULL) THEN {CHANGE} END AS change
 FROM (
-    SELECT ord, ref, custom_id, metadata, state, finish_seq, http, failure, detail, digest FROM item
+    SELECT ord, ref, file_id, name, custom_id, metadata, state, finish_seq, http, failure, detail, digest FROM item
     WHERE batch_id = $1 AND finish_seq >= $2 AND state = ANY ($3::smallint[]) ORDER BY finish_seq LIMIT $4
 ) AS told
 CROSS JOIN LATERAL (SELECT {has_result("told")} AS has, told.digest) AS now
@@ -117,6 +117,7 @@ def _view(batch: int, item: asyncpg.Record, retrieve_id: RetrieveId) -> dict[str
         "retrieve_id": retrieve_id(batch, item["ord"]),
         "custom_id": item["custom_id"],
         "url": item["ref"],
+        **({"file_id": str(item["file_id"]), "name": item["name"]} if item["file_id"] else {}),
         "status": ItemState(item["state"]).name.lower(),
     }
     if item["change"] is not None:

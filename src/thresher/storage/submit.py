@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from thresher.domain import credit, ids, source, url
+from thresher.domain import credit, ids, refs, source
 from thresher.domain.states import BatchState
 from thresher.storage import feeds, ledger, progress, shards
 from thresher.storage.batches import BY_ID, Batch, Face
@@ -127,7 +127,7 @@ class NothingToStart(Exception):
 
 
 class SharedId(Exception):
-    """Two items, at these positions, have the same custom_id for different URLs."""
+    """Two items, at these positions, have the same custom_id for different URLs or files."""
 
     def __init__(self, custom_id: str, one: int, other: int) -> None:
         super().__init__(f"items {one} and {other} share {custom_id!r}")
@@ -198,7 +198,7 @@ async def append(
 async def start(connection: Connection, key: int, shard_size: int, lifetime: float | None = None) -> bool:
     """Let an open batch run: its shards are made, and its deadline is counted from now. False if it is not open.
 
-    `lifetime`: seconds to its deadline; None means as at its creation. Raises NothingToStart, and SharedId for a custom_id that two URLs have.
+    `lifetime`: seconds to its deadline; None means as at its creation. Raises NothingToStart, and SharedId for a custom_id that two URLs or files have.
     """
     async with connection.transaction():
         row = await connection.fetchrow(progress.LOCK, key)
@@ -238,11 +238,11 @@ def _file_of(item: NewItem) -> tuple[UUID, int, str] | tuple[None, None, None]:
 
 
 async def _check_ids(connection: Connection, key: int) -> None:
-    """Raise SharedId for the first custom_id whose items differ in their URLs, as a browser reads them."""
+    """Raise SharedId for the first custom_id whose items differ in their files, or in their URLs as a browser reads them."""
     first: asyncpg.Record | None = None
-    href = ""
+    same = ""
     async for row in connection.cursor(_SHARED_IDS, key, prefetch=1000):
         if first is None or row["custom_id"] != first["custom_id"]:
-            first, href = row, url.parse(row["ref"]).href
-        elif url.parse(row["ref"]).href != href:
+            first, same = row, refs.identity(row["ref"])
+        elif refs.identity(row["ref"]) != same:
             raise SharedId(row["custom_id"], first["ord"], row["ord"])

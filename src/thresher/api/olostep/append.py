@@ -18,6 +18,7 @@ from starlette.types import Scope
 from thresher.api.auth import Writer
 from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import ndjson, queries, schemas, views
+from thresher.api.olostep.file_choice import with_files
 from thresher.api.olostep.lookup import find_batch
 from thresher.api.olostep.parser_choice import resolve
 from thresher.api.olostep.requests import read_append
@@ -78,6 +79,7 @@ async def append_items(
         batch = await find_batch(connection, caller, batch_id)
         async with _with_total(lambda: find_batch(connection, caller, batch_id)):
             await resolve(connection, caller.id, {}, items)
+            items = await with_files(connection, caller.id, items)
             await _append(connection, batch, items, position, state.settings.max_batch_items)
         batch = await find_batch(connection, caller, batch_id)
         return json_reply(views.batch_view(batch, state.settings.usd_per_credit))
@@ -113,8 +115,8 @@ async def start_batch(
     except submit.SharedId as shared:
         raise _refused(
             f"items[{shared.one}] and items[{shared.other}] of the batch have the same custom_id"
-            f" {shared.custom_id[:80]!r} for different URLs; cancel the batch, and submit it again with a custom_id"
-            " for each URL, or with none"
+            f" {shared.custom_id[:80]!r} for different URLs or files; cancel the batch, and submit it again with a"
+            " custom_id for each of them, or with none"
         ) from None
     return json_reply(views.batch_view(await _find(state, caller, batch_id), state.settings.usd_per_credit))
 
@@ -130,6 +132,7 @@ async def _append_lines(
             items = await asyncio.to_thread(ndjson.read_slice, piece, state.settings)
             async with state.submitting(caller) as connection:
                 await resolve(connection, caller.id, {}, items, ndjson.places(piece))
+                items = await with_files(connection, caller.id, items, ndjson.places(piece))
                 total = await _append(connection, batch, items, position, state.settings.max_batch_items)
             position = None if position is None else total
     return json_reply(views.batch_view(await _find(state, caller, batch_id), state.settings.usd_per_credit))

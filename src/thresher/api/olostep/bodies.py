@@ -5,7 +5,7 @@ It is said exactly, down to lengths and characters: programs make requests from 
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, RootModel, WithJsonSchema
 from pydantic.config import JsonDict
 
 from thresher.api.olostep import headers, items, link_options
@@ -113,11 +113,7 @@ class LinksOnPage(Schema):
     exclude_links: _Globs | None = Field(None, description="Glob patterns; they win over `include_links`.")
 
 
-class NewItem(Schema):
-    url: Annotated[str, WithJsonSchema(_URL)] = Field(
-        description="An http or https URL, without a user name and password.",
-        examples=["https://example.com/product/123"],
-    )
+class _Item(Schema):
     custom_id: Annotated[
         str | int | None,
         WithJsonSchema(
@@ -130,11 +126,21 @@ class NewItem(Schema):
         ),
     ] = Field(
         None,
-        description="Your own id of the item; one is made if absent. The same one for two different URLs is refused.",
+        description="Your own id of the item; one is made if absent. The same one for two different URLs or files is refused.",
         examples=["product-123"],
     )
     metadata: NewMetadata = None
     method: Literal["GET"] | None = Field(None, description="There is no other.")
+    parser: Parser | _ParserId = Field(None, description="Instead of the batch's; none for no parser.")
+    links_on_page: LinksOnPage | None = Field(None, description="Instead of the batch's.")
+    content: Literal["page", "main"] | None = Field(None, description="Absent: as the batch.")
+
+
+class UrlItem(_Item):
+    url: Annotated[str, WithJsonSchema(_URL)] = Field(
+        description="An http or https URL, without a user name and password.",
+        examples=["https://example.com/product/123"],
+    )
     headers: Annotated[
         Headers, Field(description="Sent to this item's origin alone, instead of the batch's; {} for none of those.")
     ] = None
@@ -143,9 +149,22 @@ class NewItem(Schema):
         description="Seconds that an attempt may take on the network.",
         json_schema_extra={"exclusiveMinimum": 0},
     )
-    parser: Parser | _ParserId = Field(None, description="Instead of the batch's; none for no parser.")
-    links_on_page: LinksOnPage | None = Field(None, description="Instead of the batch's.")
-    content: Literal["page", "main"] | None = Field(None, description="Absent: as the batch.")
+    file_id: None = Field(None, description="An item has a url or a file_id.")
+
+
+class FileItem(_Item):
+    """A file in the place of a page. What is chosen about fetching is not for it."""
+
+    file_id: Annotated[str, WithJsonSchema({"type": "string", "format": "file-id", "pattern": items.FILE_ID})] = Field(
+        description="The id of a file of the account: POST /api/v1/beta/files uploads one."
+    )
+    url: None = None
+    headers: None = None
+    timeout: None = None
+
+
+class NewItem(RootModel[UrlItem | FileItem]):
+    """A page to be fetched, or a file that was uploaded."""
 
 
 # A batch has items, unless it is open: then they may come later.

@@ -10,15 +10,16 @@ from typing import Any
 import orjson
 
 from thresher.api import pages
-from thresher.api.olostep.queries import FORMATS, Window
-from thresher.api.olostep.views import country_view, error_view, main_view, reuse_view, verdict_of
+from thresher.api.olostep.queries import FORMATS, USUAL, Window
+from thresher.api.olostep.views import country_view, error_view, file_view, main_view, reuse_view, verdict_of
 from thresher.convert.frame import Frame
 from thresher.domain.failure import ItemFailed
 from thresher.domain.links import LinkOptions, chosen
 from thresher.storage.items import Item
 
 _KNOWN = ("url", "title", "content_type", "charset", "charset_source", "charset_certainty")
-_HOSTED = (*FORMATS, "screenshot", "file")
+_HOSTED = (*USUAL, "screenshot", "file")
+_WHOLE = ("json", "pages")  # a part of JSON is no JSON
 
 UrlOf = Callable[[str], str]  # a format to the URL of that content
 
@@ -55,6 +56,8 @@ def content_of(frame: Frame, name: str, html_limit: int) -> str | None:
             return frame.html(html_limit)
         case "json":
             return frame.json(html_limit)
+        case "pages":
+            return frame.pages_json.decode() if frame.pages_json else None
         case "markdown":
             return frame.markdown
         case "text":
@@ -77,7 +80,9 @@ def render(item: Item, retrieve_id: str, frame: Frame, wanted: Wanted, url_of: U
     if exceeded:
         contents.given.clear()
     reply = {**_frame_of_reply(item, retrieve_id), "size_exceeded": exceeded or contents.refused}
-    reply |= {f"{name}_content": text for name, text in contents.given.items()}
+    if "pages" in wanted.formats:
+        reply |= {"pages_content": None, "pages_hosted_url": None}
+    reply |= {f"{name}_content": _as_json(name, text) for name, text in contents.given.items()}
     reply |= {f"{name}_hosted_url": url_of(name) for name in contents.whole}
     if wanted.window:
         reply["window"] = _window_view(wanted.window, contents)
@@ -105,13 +110,18 @@ def _contents(frame: Frame, wanted: Wanted) -> _Contents:
 
 
 def _cut(name: str, text: str, window: Window | None) -> str | None:
-    """What of a content lies in the window. A part of JSON is no JSON: it is given whole, or not at all."""
+    """What of a content lies in the window; of JSON all or nothing."""
     if window is None:
         return text
     end = len(text) if window.max_chars is None else window.offset + window.max_chars
-    if name == "json":
+    if name in _WHOLE:
         return text if window.offset == 0 and len(text) <= end else None
     return text[window.offset : end]
+
+
+def _as_json(name: str, text: str) -> str | orjson.Fragment:
+    """Pages go out as the array that they are. What a parser made is a text, as clients know it."""
+    return orjson.Fragment(text) if name == "pages" else text
 
 
 def _window_view(window: Window, contents: _Contents) -> dict[str, Any]:
@@ -119,7 +129,7 @@ def _window_view(window: Window, contents: _Contents) -> dict[str, Any]:
     ends: dict[str, int | None] = {}
     for name, text in contents.whole.items():
         end = window.offset + len(contents.given.get(name, ""))
-        ends[name] = end if name != "json" and end < len(text) else None
+        ends[name] = end if name not in _WHOLE and end < len(text) else None
     return {
         "offset": window.offset,
         "max_chars": window.max_chars,
@@ -146,7 +156,7 @@ def _frame_of_reply(item: Item, retrieve_id: str) -> dict[str, Any]:
         "custom_id": item.custom_id,
         "success": True,
         "size_exceeded": False,
-        **{f"{name}_content": None for name in FORMATS},
+        **{f"{name}_content": None for name in USUAL},
         **{f"{name}_hosted_url": None for name in _HOSTED},
         "links_on_page": [],
         "page_metadata": {},
@@ -154,7 +164,7 @@ def _frame_of_reply(item: Item, retrieve_id: str) -> dict[str, Any]:
     }
     if verdict := verdict_of(item):
         reply["verdict"] = verdict
-    return reply | country_view(item) | main_view(item) | reuse_view(item.attempts)
+    return reply | file_view(item) | country_view(item) | main_view(item) | reuse_view(item.attempts)
 
 
 def _page_metadata(item: Item, header: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,6 +83,7 @@ def _identity(batch: Batch, item: Item, retrieve_id: str, *, in_hand: bool) -> d
         "url": item.ref,
         "status": unsettled if item.state is ItemState.PENDING else item.state.name.lower(),
         "waiting_for": None,
+        **views.file_view(item),
     }
 
 

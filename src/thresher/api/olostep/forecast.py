@@ -8,6 +8,7 @@ from math import ceil
 
 from starlette.responses import Response
 
+from thresher.api.olostep.file_choice import with_files
 from thresher.api.olostep.foretold import Asked, Met, tell
 from thresher.api.olostep.lookup import find_earlier
 from thresher.api.olostep.parser_choice import resolve
@@ -15,7 +16,7 @@ from thresher.api.olostep.refusals import Refusals
 from thresher.api.olostep.requests import CreateBatch, read_create
 from thresher.api.reply import json_reply
 from thresher.api.state import IN_A_THREAD, State
-from thresher.domain import robots
+from thresher.domain import refs, robots
 from thresher.domain.choices import Choices, RobotsMode
 from thresher.domain.forecast import sites_of
 from thresher.settings import Settings
@@ -31,7 +32,7 @@ async def forecast(state: State, caller: Account, body: bytes) -> Response:
     async with state.large_forecasts if len(body) > IN_A_THREAD else nullcontext():
         right = await state.parse(read_forecast, body)
         async with state.connection() as connection:
-            await right.look_up_parsers(connection, caller.id)
+            right = await right.looked_up(connection, caller.id)
         asked = await asyncio.to_thread(right.asked)
         met = await _look(state, caller, asked)
         return json_reply(await asyncio.to_thread(tell, asked, met, state.settings))
@@ -45,21 +46,29 @@ class Right:
     positions: list[int]
     refusals: Refusals
 
-    async def look_up_parsers(self, connection: Connection, account: int) -> None:
-        """Refuse the items whose parser there is not. Raises Problem(validation_error) for that of the batch."""
-        places = (("items", index) for index in self.positions)
-        await resolve(connection, account, self.wanted.options, self.wanted.items, places, self.refusals)
+    async def looked_up(self, connection: Connection, account: int) -> "Right":
+        """With the files that its items are. Those whose file or parser there is not are refused.
+
+        Raises Problem(validation_error) for the parser of the batch.
+        """
+        wanted, places = self.wanted, [("items", index) for index in self.positions]
+        await resolve(connection, account, wanted.options, wanted.items, places, self.refusals)
+        found = await with_files(connection, account, wanted.items, places, self.refusals)
+        return replace(self, wanted=replace(wanted, items=found))
 
     def asked(self) -> Asked:
-        """What is left, by its sites."""
+        """What is left, by its sites; and the files among it."""
         refused = self.refusals.indexes
         left = [one for one in zip(self.positions, self.wanted.items, strict=True) if one[0] not in refused]
         choices = Choices.of(self.wanted.options, self.wanted.headers)
         sites = sites_of(
-            (position, item.ref, choices.over(item.options, item.headers).request) for position, item in left
+            (position, item.ref, choices.over(item.options, item.headers).request)
+            for position, item in left
+            if not refs.is_file(item.ref)
         )
+        files = [(position, item.file) for position, item in left if item.file]
         wanted = replace(self.wanted, items=[item for _, item in left])
-        return Asked(wanted, self.refusals, sites, choices.robots)
+        return Asked(wanted, self.refusals, sites, files, choices.robots)
 
 
 def read_forecast(body: bytes, settings: Settings) -> Right:

@@ -12,6 +12,7 @@ class ForecastCounts(Schema):
     refused: int = Field(description="Items for which a create would refuse the whole body.")
     failing: int = Field(description="Of the others, those of which it is known by now that they will fail.")
     unique_urls: int = Field(description="Different URLs, as a browser reads them, of all that are not refused.")
+    files: int = Field(description="Different files of these.")
     duplicates: int = Field(description="Items more than that.")
 
 

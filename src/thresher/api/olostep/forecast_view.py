@@ -28,7 +28,8 @@ def counts_view(refusals: Refusals, told: Forecast) -> dict[str, int]:
         "refused": refusals.count,
         "failing": len(told.failing),
         "unique_urls": told.unique_urls,
-        "duplicates": total - refusals.count - told.unique_urls,
+        "files": told.files,
+        "duplicates": total - refusals.count - told.unique_urls - told.files,
     }
 
 

@@ -16,17 +16,19 @@ from thresher.domain.forecast import HostLoad, Known, Refusal, Site, foresee
 from thresher.domain.routes import Routes
 from thresher.settings import Settings
 from thresher.storage import submit
+from thresher.storage.files import File
 from thresher.storage.ledger import Statement
 from thresher.storage.outlook import Measured, Queue, Wait, read_rules
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A create request as far as it is right, what of it is refused, and the sites of the rest, by positions in the body."""
+    """A create request as far as it is right, what of it is refused, and the sites and the files of the rest, by positions in the body."""
 
     wanted: CreateBatch
     refusals: Refusals
     sites: list[Site]
+    files: list[tuple[int, File]]
     robots: RobotsMode
 
 
@@ -45,9 +47,10 @@ def tell(asked: Asked, met: Met, settings: Settings) -> dict[str, Any]:
     """The reply."""
     wanted, refusals = asked.wanted, asked.refusals
     told = foresee(asked.sites, asked.robots, _known(met, settings), _refusal(settings))
+    told.add_files(((position, file.id, file.size) for position, file in asked.files), settings.document_max_bytes)
     lanes = {host.host: _lane(host, met, settings) for host in told.hosts.values()}
     pace = met.measured.pace if met.measured else None
-    takes = duration(list(lanes.values()), met.queue.items, pace, settings.connections_per_host)
+    takes = duration(list(lanes.values()), met.queue.items, pace, settings.connections_per_host, told.files)
     most = submit.cost(wanted.items, credit.price(wanted.options))
     spending = view.credits_view(most, met.statement, settings.usd_per_credit)
     return {

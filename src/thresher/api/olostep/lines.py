@@ -6,7 +6,16 @@ from typing import Any
 import orjson
 
 from thresher.api.olostep.parts import Parts
-from thresher.api.olostep.views import RetrieveId, country_view, error_view, main_view, reuse_view, told, verdict_of
+from thresher.api.olostep.views import (
+    RetrieveId,
+    country_view,
+    error_view,
+    file_view,
+    main_view,
+    reuse_view,
+    told,
+    verdict_of,
+)
 from thresher.convert.frame import FrameError
 from thresher.domain.failure import FailureCode, failure_view
 from thresher.domain.links import LinkOptions
@@ -48,7 +57,12 @@ class Lines:
         }
         if verdict := verdict_of(item):
             line["verdict"] = verdict
-        line |= country_view(item) | main_view(item) | reuse_view(told(item.attempts[-1:], self._retrieve_id))
+        line |= (
+            file_view(item)
+            | country_view(item)
+            | main_view(item)
+            | reuse_view(told(item.attempts[-1:], self._retrieve_id))
+        )
         if self._names is not None:
             line["batch_id"] = self._names[item.batch]
         if item.metadata:

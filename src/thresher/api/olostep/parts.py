@@ -26,6 +26,7 @@ class Parts:
         self._stored = tuple(name for name in _STORED if name in formats)
         self._texts = [name for name in self._stored if name != "links"]  # of links, fewer may be chosen
         self._limit = limit
+        self._pages = "pages" in formats
         # UTF-16 has up to two bytes for one of JSON.
         self._html_limit = html_limit if limit is None else min(html_limit, 2 * limit + 2)
 
@@ -41,7 +42,7 @@ class Parts:
             raise FrameError("there is no frame")
         frame = Frame.parse(data)
         found: dict[str, Any] = dict.fromkeys(self.formats)
-        if self._limit is not None and frame.json_size(self._texts) > self._limit:
+        if self._limit is not None and frame.json_size(self._texts, pages=self._pages) > self._limit:
             return frame.header, found | {"size_exceeded": True}
         if self._stored:
             document = frame.document_json()
@@ -53,6 +54,8 @@ class Parts:
                 found["html"] = frame.html(self._html_limit)
             if "json" in found:
                 found["json"] = frame.json(self._html_limit)
+            if self._pages and frame.pages_json is not None:
+                found["pages"] = orjson.Fragment(frame.pages_json)
         except ItemFailed:  # the limit was lowered since the page was fetched
             found["size_exceeded"] = True
         return frame.header, found

@@ -33,8 +33,9 @@ STATUSES: dict[str, ItemState | None] = {
 
 FINISHED = tuple(name for name, state in STATUSES.items() if state not in (None, ItemState.PENDING))
 
-FORMATS = ("html", "markdown", "text", "json")
-EXPORTED = ("markdown", "links", "html", "text", "json")  # what a line of an export can carry, in its order
+USUAL = ("html", "markdown", "text", "json")
+FORMATS = (*USUAL, "pages")  # the last only for who asks: it is the markdown and the text once more
+EXPORTED = ("markdown", "links", "html", "text", "json", "pages")  # what a line of an export can carry, in its order
 EXPORT_FORMS = ("jsonl",)
 ORDERS = ("finished", "submitted")
 LINEAGES = ("own", "merged")
@@ -186,8 +187,8 @@ def read_source(query: QueryParams) -> str | None:
 
 
 def read_formats(query: QueryParams) -> frozenset[str]:
-    """The formats asked for: repeated, `formats[]=`, with commas, as a JSON array, or one; absent or empty is all."""
-    return frozenset(_listed(query, "formats", FORMATS, _OTHER_FORMATS) or FORMATS)
+    """The formats asked for: repeated, `formats[]=`, with commas, as a JSON array, or one; absent or empty is the usual ones."""
+    return frozenset(_listed(query, "formats", FORMATS, _OTHER_FORMATS) or USUAL)
 
 
 def read_window(query: QueryParams) -> Window | None:

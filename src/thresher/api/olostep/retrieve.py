@@ -28,7 +28,7 @@ async def retrieve(
     request: Request,
     caller: Reader,
     retrieve_id: Annotated[str | None, Query(description="Of an item of a batch."), required()] = None,
-    formats: Annotated[list[str] | None, Query(description="Absent: all."), some_of(queries.FORMATS)] = None,
+    formats: Annotated[list[str] | None, Query(description="Absent: all but pages."), some_of(queries.FORMATS)] = None,
     max_chars: Annotated[
         str | None, Query(description="Characters of each content at most."), integer(1, queries.MOST)
     ] = None,

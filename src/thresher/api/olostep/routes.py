@@ -1,5 +1,6 @@
 """The routes of the Olostep Batches API, and a cancel beside them. Each one: who asks, what is asked, one look at the database, the reply."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from thresher.api.auth import Reader, Writer
 from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.olostep import bodies, queries, schemas, views
+from thresher.api.olostep.file_choice import with_files
 from thresher.api.olostep.followups import read_changes
 from thresher.api.olostep.forecast import forecast
 from thresher.api.olostep.forecast_schemas import BatchForecast
@@ -61,6 +63,7 @@ async def create_batch(
 
     async def write(connection: Connection, wanted: CreateBatch) -> Response:
         await resolve(connection, caller.id, wanted.options, wanted.items)
+        wanted = replace(wanted, items=await with_files(connection, caller.id, wanted.items))
         try:
             earlier = await find_earlier(connection, caller, wanted.compare_with)
             batch = await submit.create(connection, _new_batch(caller, wanted, earlier, state))

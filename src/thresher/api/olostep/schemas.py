@@ -36,6 +36,14 @@ _MAIN_CONTENT = Field(
     description="Of a result under `content: main`: true, or false if it has no main content and is of the whole page.",
 )
 
+_URL = Field(description="As it was sent; of a file `file:` and its id.")
+_FILE_ID = Field(None, description="Of an item that is a file.")
+_FILE_NAME = Field(None, description="Of an item that is a file: what it is called.")
+
+_PAGES = Field(
+    None,
+    description="If `formats` asks for them: the pages, slides or sheets of a document. docs/documents.md says what one has.",
+)
 _OF_BATCH = Field(None, description="With `lineage=merged`: the batch that this result is of.")
 
 
@@ -184,7 +192,9 @@ class EffectiveOptions(Schema):
 
 class Item(Schema):
     custom_id: str
-    url: str
+    url: str = _URL
+    file_id: Maybe[str] = _FILE_ID
+    name: Maybe[str] = _FILE_NAME
     status: Literal["pending", "processing", "completed", "failed", "skipped", "cancelled"]
     id: str = Field(description="For /v1/items/{id}/explain.")
     retrieve_id: Maybe[str] = Field(None, description="The same, for /v1/retrieve; absent while the item is unsettled.")
@@ -205,6 +215,7 @@ class Item(Schema):
     markdown_content: str | None = None
     text_content: str | None = None
     json_content: str | None = None
+    pages_content: list[dict[str, Any]] | None = _PAGES
     size_exceeded: Maybe[bool] = Field(None, description="true: the contents are too large for a page; retrieve them.")
 
 
@@ -249,7 +260,9 @@ class Window(Schema):
 class Content(Schema):
     id: str
     retrieve_id: str
-    url: str
+    url: str = _URL
+    file_id: Maybe[str] = _FILE_ID
+    name: Maybe[str] = _FILE_NAME
     custom_id: str
     success: bool
     size_exceeded: bool = Field(description="The contents are too much for one answer; their URLs are there.")
@@ -263,6 +276,8 @@ class Content(Schema):
     markdown_hosted_url: str | None
     text_hosted_url: str | None
     json_hosted_url: str | None
+    pages_content: list[dict[str, Any]] | None = _PAGES
+    pages_hosted_url: str | None = None
     screenshot_hosted_url: None
     file_hosted_url: None
     window: Maybe[Window] = Field(None, description="With `max_chars` or `offset`.")
@@ -299,7 +314,9 @@ class Explanation(Schema):
     retrieve_id: str
     batch_id: str
     custom_id: str
-    url: str
+    url: str = _URL
+    file_id: Maybe[str] = _FILE_ID
+    name: Maybe[str] = _FILE_NAME
     status: Literal["pending", "processing", "completed", "failed", "skipped", "cancelled"]
     waiting_for: Waiting | None = Field(description="Of an item without an end.")
     http_status: int | None
@@ -322,7 +339,9 @@ class ExportLine(Schema):
 
     cursor: int = Field(description="For the export that goes on after this line.")
     custom_id: str
-    url: str
+    url: str = _URL
+    file_id: Maybe[str] = _FILE_ID
+    name: Maybe[str] = _FILE_NAME
     final_url: str | None = Field(description="After redirects.")
     status: Literal["completed", "failed", "skipped", "cancelled"]
     http_status: int | None
@@ -332,6 +351,7 @@ class ExportLine(Schema):
     html: str | None = None
     text: str | None = None
     json_content: str | None = Field(None, alias="json")
+    pages: list[dict[str, Any]] | None = _PAGES
     error: ItemError | None
     attempts: int
     retrieve_id: str

@@ -166,6 +166,7 @@ def reuse_view(attempts: list[dict[str, Any]]) -> dict[str, Any]:
 def item_view(item: Item, unsettled: str | None, retrieve_id: RetrieveId) -> dict[str, Any]:
     """An item of a page. `unsettled` is the state of one that has no end yet; only the others have a retrieve_id."""
     view: dict[str, Any] = {"custom_id": item.custom_id, "url": item.ref, "id": retrieve_id(item.batch, item.ord)}
+    view |= file_view(item)
     if unsettled is None:
         view["retrieve_id"] = view["id"]
         view["status"] = item.state.name.lower()
@@ -184,6 +185,11 @@ def item_view(item: Item, unsettled: str | None, retrieve_id: RetrieveId) -> dic
     if unsettled is None:
         view |= country_view(item) | main_view(item) | reuse_view(told(item.attempts[-1:], retrieve_id))
     return view
+
+
+def file_view(item: Item) -> dict[str, Any]:
+    """Of an item that is a file: which, and its name; nothing of others."""
+    return {} if item.file is None else {"file_id": str(item.file), "name": item.name}
 
 
 def options_view(options: Mapping[str, Any]) -> dict[str, Any]:
