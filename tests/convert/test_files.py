@@ -5,10 +5,13 @@ import dataclasses
 import pytest
 from tests.files import ole, pdf, zipped
 
+from thresher.convert import markup, table
 from thresher.convert.convert import convert
 from thresher.convert.document import Document, DocumentPage, How, Source
+from thresher.convert.documents import items
 from thresher.convert.documents.formats import FORMATS
 from thresher.convert.documents.made import Bounds
+from thresher.convert.documents.rendered import rendered
 from thresher.convert.frame import Frame, encode
 from thresher.domain.documents import EXTENSIONS, DocumentOptions
 from thresher.domain.failure import FailureCode, ItemFailed
@@ -37,8 +40,11 @@ MAIL = (
 
 
 def made(data: bytes, name: str = "", options: DocumentOptions | None = None, bounds: Bounds | None = None) -> Document:
+    """The document, its pages as they are read."""
     source = Source("https://x.example/", data, name=name or None)
-    return convert(source, max_decoded_bytes=2**26, how=How(document=options), documents=bounds or Bounds())
+    document = convert(source, max_decoded_bytes=2**26, how=How(document=options), documents=bounds or Bounds())
+    read = Frame.parse(encode(source, document, {})).pages
+    return dataclasses.replace(document, pages=[DocumentPage(**page | {"items": items.of_page(page)}) for page in read])
 
 
 def kinds(page: DocumentPage) -> list[str]:
@@ -230,7 +236,7 @@ def test_the_frame_of_a_document_has_its_pages_and_no_html() -> None:
     document = made(REPORT)
     frame = Frame.parse(encode(Source("https://x.example/", REPORT), document, {}))
     assert [page["number"] for page in frame.pages] == [1, 2, 3]
-    assert frame.pages[0] == dataclasses.asdict(document.pages[0])
+    assert frame.pages[0] | {"items": items.of_page(frame.pages[0])} == dataclasses.asdict(document.pages[0])
     assert (frame.html(2**20), frame.json(2**20), frame.body) == (None, None, REPORT)
     assert frame.markdown == document.markdown
     page = convert(Source("https://x.example/", b"<p>x", "text/html"), max_decoded_bytes=2**20)
@@ -242,3 +248,40 @@ def test_the_frame_of_a_document_has_its_pages_and_no_html() -> None:
 def test_the_extensions_that_are_told_are_those_of_every_format() -> None:
     assert {f".{form}" for form in FORMATS} <= {*EXTENSIONS}
     assert len({*EXTENSIONS}) == len(EXTENSIONS)
+
+
+def test_what_a_document_says_is_not_taken_for_markup_and_nothing_is_taken_for_a_watermark() -> None:
+    said = "See [x](y), *a* _b_ # c in Some Paper arXiv:2101.12345v2 [cs.CL] 3 Jan 2021"
+    page = made(zipped.package(zipped.docx(zipped.paragraph(said)))).pages[0]
+    assert page.markdown == said.replace("[x]", "\\[x\\]").replace("*", "\\*").replace("_", "\\_").replace(
+        "[cs.CL]", "\\[cs.CL\\]"
+    )
+    assert page.text == said
+    assert page.items[0]["value"] == said
+
+
+def test_notes_formulas_and_tables_of_the_library_s_html_become_markdown_and_text() -> None:
+    note = '<sup class="footnote-ref"><a href="#fn-1" id="fnref-1" data-footnote-ref>1</a></sup>'
+    markdown, text = rendered(
+        f"<hr />\n<p>Rye[^2] is a<sub>1</sub> grain.{note}</p>\n"
+        '<p><span data-math-style="display">a_1 &lt; \\frac{b}{c}</span></p>\n'
+        "<table>\n<thead>\n<tr>\n<th>kind</th>\n<th></th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>a very long cell</td>\n<td>1</td>\n</tr>\n"
+        "<tr>\n<td>b</td>\n<td>2</td>\n</tr>\n</tbody>\n</table>\n<ul>\n<li>one</li>\n</ul>\n<ol>\n<li>two</li>\n</ol>\n"
+        '<section class="footnotes" data-footnotes>\n<ol>\n<li id="fn-1">\n<p>So says <em>Ann</em>. '
+        '<a href="#fnref-1" class="footnote-backref">\u21a9</a></p>\n</li>\n</ol>\n</section>\n'
+    )
+    assert markdown == (
+        "Rye[^2] is a~1~ grain.\n\n$$a_1 < \\frac{b}{c}$$\n\n| kind |  |\n| --- | --- |\n| a very long cell | 1 |\n| b | 2 |\n\n"
+        "- one\n1. two\n\n[^2]: So says *Ann*."
+    )
+    assert text == (
+        "Rye[^2] is a1 grain.\n\n$$a_1 < \\frac{b}{c}$$\n\nkind\t\na very long cell\t1\nb\t2\n\none\n1. two\n\n[^2]: So says Ann."
+    )
+    assert [item["type"] for item in items.of_markdown(markdown)] == ["text", "text", "table", "list", "list", "text"]
+
+
+@pytest.mark.parametrize("cell", ["a", " a ", "a|b", "a\\|b", "<b>", "a\nb", "a\x1fb", "", "a\tb"])
+def test_a_table_is_the_same_whether_its_cells_are_looked_at_together_or_one_by_one(cell: str) -> None:
+    rows = [["k", cell], [cell, "x"], [cell], ["x", "y"]]
+    one_by_one = [f"| {' | '.join(map(markup.cell, row))} |" for row in rows]
+    assert table.markdown(rows).splitlines() == [one_by_one[0], "| --- | --- |", *one_by_one[1:]]

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from thresher.convert.documents.items import of_page
+
 Page = Mapping[str, Any]  # with the members of convert.document.DocumentPage
 Shown = list[dict[str, Any]]
 
@@ -65,4 +67,4 @@ def _failed(page: Page) -> dict[str, Any] | None:
 
 def _structure(page: Page) -> dict[str, Any]:
     # Clients require numbers, also where the format has no such thing as a size.
-    return {"page_width": page["width"] or 0.0, "page_height": page["height"] or 0.0, "items": page["items"]}
+    return {"page_width": page["width"] or 0.0, "page_height": page["height"] or 0.0, "items": of_page(page)}

@@ -10,7 +10,6 @@ from thresher.convert import html, jsontext, markup, parsers, table, xmldoc, xml
 from thresher.convert.charset import to_text
 from thresher.convert.decode import decode_body
 from thresher.convert.document import Document, DocumentPage, How, Kind, Source
-from thresher.convert.documents import items
 from thresher.convert.documents.made import Bounds
 from thresher.convert.html import Page
 from thresher.convert.laps import Laps
@@ -56,8 +55,7 @@ def convert(
 
 def _in_pages(document: Document) -> Document:
     """What has no pages of its own, as one."""
-    made = items.of_markdown(document.markdown)
-    return replace(document, pages=[DocumentPage(1, document.markdown, document.text, made)])
+    return replace(document, pages=[DocumentPage(1, document.markdown, document.text, items=None)])
 
 
 def _text(data: bytes, content: contents.Content, source: Source, how: How, laps: Laps) -> Document:

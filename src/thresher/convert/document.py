@@ -60,14 +60,15 @@ class DocumentPage:
 
     `items`: in reading order, each with `type`, `md` and `bbox` ([{x, y, w, h}] in points from the top left, or None), and by
     type: text {value}; heading {level, value}; list {items, ordered}; table {rows, html, csv}; code {value, language};
-    image {caption, url}. `error`: why there is nothing else of the page. `label` is the number printed on it, `name` that of
-    a sheet, `notes` what the speaker of a slide has noted.
+    image {caption, url}. None means those of the markdown, and a table may have nothing but its rows: what is left out is made
+    when the page is read (items.of_page). `error`: why there is nothing else of the page. `label` is the number printed on it,
+    `name` that of a sheet, `notes` what the speaker of a slide has noted.
     """
 
     number: int
     markdown: str = ""
     text: str = ""
-    items: list[dict[str, Any]] = field(default_factory=list)
+    items: list[dict[str, Any]] | None = field(default_factory=list)
     width: float | None = None
     height: float | None = None
     label: str | None = None

@@ -58,6 +58,13 @@ def convert(html: str, url: str, laps: Laps, *, main: bool = False) -> Page:
     return Page(title, markdown, text, links, metadata, main=_main(document, laps) if main else None)
 
 
+def rendered(html: str) -> tuple[str, str]:
+    """Markdown and text of HTML that is no page of the web: links in it stay as they are."""
+    document = turbohtml.parse(html, positions=False, scripting=True)
+    document.remove(UNSEEN)
+    return _rendered(document, Laps())
+
+
 def _rendered(element: turbohtml.Document | turbohtml.Element, laps: Laps) -> tuple[str, str]:
     """Markdown and text."""
     markdown = element.to_markdown()

@@ -6,7 +6,8 @@ _BACKTICKS = re.compile(r"`{3,}")
 _SPECIAL = re.compile(r"[\\`*_\[\]<]")
 # In a cell: the pipe, and a backslash where it would change what follows.
 _CELL = re.compile(r"\\(?=[|\\<\r\n]|$)|[|<]")
-_MARKED = re.compile(r"[\\|<\r\n]")
+MARKED = "\\|<\r\n"  # without any of these a cell means itself
+_MARKED = re.compile(f"[{re.escape(MARKED)}]")
 _BREAK = re.compile(r"\r\n|\r|\n")
 
 

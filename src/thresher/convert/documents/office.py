@@ -32,8 +32,8 @@ _METADATA = {
 }
 
 
-def extract(data: bytes, form: str, *, markdown: bool = True, markers: str | None = None) -> Any:
-    """The library's result. `markers`: what stands before each slide, with {page_num}.
+def extract(data: bytes, form: str, *, html: bool = True, marker: str | None = None) -> Any:
+    """The library's result, its content HTML or plain text. `marker`: what stands before each slide.
 
     Raises ItemFailed: document_broken, document_encrypted, conversion_failed.
     """
@@ -42,9 +42,9 @@ def extract(data: bytes, form: str, *, markdown: bool = True, markers: str | Non
     config = kreuzberg.ExtractionConfig(
         use_cache=False,  # it would write files
         enable_quality_processing=False,
-        output_format="markdown" if markdown else "plain",
+        output_format="html" if html else "plain",
         concurrency=kreuzberg.ConcurrencyConfig(max_threads=1),
-        pages=kreuzberg.PageConfig(insert_page_markers=True, marker_format=markers) if markers else None,
+        pages=kreuzberg.PageConfig(insert_page_markers=True, marker_format=marker) if marker else None,
     )
     try:
         return kreuzberg.extract_bytes_sync(data, TYPES[form], config)

@@ -91,7 +91,7 @@ def _page(native: Any, options: DocumentOptions) -> DocumentPage:
     text = native.text.replace("\0", "").rstrip()
     made = [*_items(native.blocks or ())]
     if options.tables_as_html:
-        markdown = "\n\n".join(item["html"] if item["type"] == "table" else item["md"] for item in made)
+        markdown = "\n\n".join(items.as_html(item["rows"]) if item["type"] == "table" else item["md"] for item in made)
     else:
         markdown = native.markdown.replace("\0", "").strip() if text.strip() else ""  # else an empty fence
     size = (round(native.width, 2), round(native.height, 2))
@@ -115,7 +115,7 @@ def _item(block: Any) -> items.Item | None:
             return items.heading(block.level or 1, _clean(block.text), box)
         case "table":
             rows = [*([block.header] if block.header else []), *(block.rows or [])]
-            return items.grid([[_clean(cell.text) for cell in row] for row in rows], box)
+            return items.rows([[_clean(cell.text) for cell in row] for row in rows], box)
         case "code" | "grid_fallback":
             return items.code(_clean("\n".join(block.lines or ())), block.lang or "", box)
         case "figure":

@@ -2,7 +2,7 @@
 
 import re
 
-from thresher.convert import markup
+from thresher.convert import markup, table
 from thresher.convert.document import DocumentPage
 from thresher.convert.documents import items, office, package
 from thresher.convert.documents.made import Bounds, Made
@@ -23,11 +23,11 @@ def packed(data: bytes, form: str, options: DocumentOptions, bounds: Bounds) -> 
     if cells > _MAX_CELLS:
         raise ItemFailed(FailureCode.DOCUMENT_TOO_LARGE, f"the sheets have {cells} cells, the limit is {_MAX_CELLS}")
     hidden = _hidden(parts.get("xl/workbook.xml", b""))
-    return _made(office.extract(package.pack(parts), form), hidden, options)
+    return _made(office.extract(package.pack(parts), form, html=False), hidden, options)
 
 
 def xls(data: bytes, form: str, options: DocumentOptions, _: Bounds) -> Made:
-    result = office.extract(data, form)
+    result = office.extract(data, form, html=False)
     hidden = set()
     for found in _BOUNDSHEET.finditer(data):
         name = data[found.end() : found.end() + found[2][0] * (1 + found[3][0])]
@@ -48,13 +48,14 @@ def _made(result: object, hidden: set[str], options: DocumentOptions) -> Made:
 
 
 def _page(number: int, name: str, rows: list[list[str]], options: DocumentOptions) -> DocumentPage:
-    rows = [[cell.replace("\0", "") for cell in row] for row in rows]
-    if not any(any(row) for row in rows):
+    text = "\n".join(map("\t".join, rows))
+    if "\0" in text:
+        return _page(number, name, [[cell.replace("\0", "") for cell in row] for row in rows], options)
+    if not text.strip():
         return DocumentPage(number, name=name)
-    made = [items.heading(2, markup.plain(name)), items.grid(rows)]
-    grid = made[1]["html" if options.tables_as_html else "md"]
-    text = "\n".join("\t".join(row) for row in rows)
-    return DocumentPage(number, f"{made[0]['md']}\n\n{grid}", text, made, name=name)
+    heading = items.heading(2, markup.plain(name))
+    grid = items.as_html(rows) if options.tables_as_html else table.markdown(rows).rstrip("\n")
+    return DocumentPage(number, f"{heading['md']}\n\n{grid}", text, [heading, items.rows(rows)], name=name)
 
 
 def _has_cells(name: str) -> bool:

@@ -1,12 +1,12 @@
 """PPTX: a page for each slide, with its size and what its speaker has noted."""
 
 import dataclasses
-import re
 import secrets
 from xml.etree import ElementTree as ET
 
 from thresher.convert.documents import flow, office, package
 from thresher.convert.documents.made import Bounds, Made
+from thresher.convert.documents.rendered import rendered
 from thresher.domain.documents import DocumentOptions
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -18,16 +18,22 @@ _PLACED = (None, "body")  # placeholders of a page of notes that hold notes
 
 def pptx(data: bytes, form: str, options: DocumentOptions, bounds: Bounds) -> Made:
     parts = package.unpack(data, bounds)
-    token = secrets.token_hex(8)  # no slide can say it
-    result = office.extract(package.pack(parts), form, markers=f"\n\nslide{token}x{{page_num}}x\n\n")
-    pieces = re.split(rf"slide{token}x(\d+)x", result.content.replace("\0", ""))
-    slides = [piece.strip() for piece in pieces[2::2]] or [pieces[0].strip()]
+    mark = secrets.token_hex(8)  # no slide can say it
+    result = office.extract(package.pack(parts), form, marker=f"\n\n{mark}\n\n")
+    markdown, text = rendered(result.content.replace("\0", ""))
+    slides = [*zip(*(_cut(mark, one) for one in (markdown, text)), strict=True)]
     (width, height), notes = _size(parts), _notes(parts)
     pages = [
         dataclasses.replace(page, width=width, height=height, notes=notes.get(page.number))
         for page in flow.pages_of(slides, options)
     ]
     return Made(pages, len(slides), office.metadata_of(result.metadata))
+
+
+def _cut(mark: str, content: str) -> list[str]:
+    """What stands behind each mark; all of it if there is none."""
+    before, *slides = map(str.strip, content.split(mark))
+    return slides or [before]
 
 
 def _size(parts: package.Parts) -> tuple[float | None, float | None]:
