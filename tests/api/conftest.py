@@ -44,8 +44,8 @@ class Api:
         return found
 
 
-# What a signature opens, and no key: tests/api/test_hosted.py. And what is open to everyone.
-SIGNED = frozenset({"/v1/hosted/{retrieve_id}/{file}"})
+# What a signature opens, and no key: tests/api/test_hosted.py, tests/api/llamacloud/test_files.py. And what is open to everyone.
+SIGNED = frozenset({"/v1/hosted/{retrieve_id}/{file}", "/api/v1/beta/files/{file_id}/download"})
 PARSING = frozenset(f"/api/{root}/supported_file_extensions" for root in ("parsing", "v1/parsing"))
 OPEN = PARSING | frozenset({"/", "/healthz", "/readyz", "/docs", "/docs/problems", "/docs/problems/{slug}"})
 

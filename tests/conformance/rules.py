@@ -32,7 +32,7 @@ _START = {
 def configuration(
     key: str,
     ids: dict[str, list[str]],
-    signed: dict[str, str],
+    signed: dict[str, dict[str, str]],
     *,
     seed: int,
     examples: int,
@@ -41,11 +41,13 @@ def configuration(
 ) -> SchemathesisConfig:
     """The settings of a run, which is cut off after `seconds` if there are any; else the same seed makes the same requests.
 
-    `ids` has real values for parameters such as path.batch_id, drawn now and then; `signed` those of one signed URL, which
-    nobody could make from the document. The first batch and the first event belong together, and that batch is not deleted.
+    `ids` has real values for parameters such as path.batch_id, drawn now and then; `signed` those of a signed URL, by
+    its operation, which nobody could make from the document. The first batch and the first event belong together, and that batch is not deleted.
     """
     batch, event = ids["path.batch_id"], ids["path.event_id"]
-    values = {**ids, **{f"signed {name}": [value] for name, value in signed.items()}}
+    values = {**ids}
+    for operation, parts in signed.items():
+        values |= {f"{operation} {name}": [value] for name, value in parts.items()}
     values |= {"kept batch": batch[:1], "its event": event[:1]}
     diff = {
         "include-name": "GET /v1/batches/{batch_id}/diff",
@@ -60,10 +62,13 @@ def configuration(
             "path.event_id": {"dictionary": "its event", "probability": 0.7},
         },
     }
-    hosted = {
-        "include-name": "GET /v1/hosted/{retrieve_id}/{file}",
-        "parameters": {name: {"dictionary": f"signed {name}", "probability": 0.9} for name in signed},
-    }
+    hosted = [
+        {
+            "include-name": operation,
+            "parameters": {name: {"dictionary": f"{operation} {name}", "probability": 0.9} for name in parts},
+        }
+        for operation, parts in signed.items()
+    ]
     return SchemathesisConfig.from_dict(
         {
             "seed": seed,
@@ -76,7 +81,7 @@ def configuration(
                 "positive_data_acceptance": {"expected-statuses": _MET},
                 "negative_data_rejection": {"expected-statuses": _REFUSED},
             },
-            "operations": [_START, hosted, diff, resend],
+            "operations": [_START, *hosted, diff, resend],
             "dictionaries": {name: {"values": some} for name, some in values.items()},
             "parameters": {name: {"dictionary": name, "probability": 0.3} for name in ids},
         }

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,6 +27,8 @@ from thresher.storage.shards import ShardItem
 # The document has the limits that are set, and requests are made up to them and beyond.
 LIMITS = {"max_items": 20, "max_url_bytes": 512, "max_custom_id_bytes": 64, "max_page": 50}
 
+FILES = "/api/v1/beta/files"
+
 PAUSE = 0.02  # seconds between two looks for work
 
 _LONG_WAIT = re.compile(rb"(^|&)wait=[0-9]+(\.[0-9]+)?(e(%2B|-)?[0-9]+)?(?=&|$)")
@@ -34,12 +36,12 @@ _LONG_WAIT = re.compile(rb"(^|&)wait=[0-9]+(\.[0-9]+)?(e(%2B|-)?[0-9]+)?(?=&|$)"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`ids` has real values, by the parameter that they are for; `signed` the parts of one signed URL."""
+    """`ids` has real values, by the parameter that they are for; `signed` the parts of a signed URL, by its operation."""
 
     app: FastAPI
     key: str
     ids: dict[str, list[str]]
-    signed: dict[str, str]
+    signed: dict[str, dict[str, str]]
 
 
 class Unhindered:
@@ -108,12 +110,14 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
     file = await kit.put(api, worker.pool, "a.txt", b"some text")
     parsed = await kit.batch_of(worker.pool, [file] * 3)
     await kit.worker(api, worker.pool, {file: b"some text"}).work()
+    files = [await _upload(api, name) for name in ("a.txt", "b.txt", "c.txt", "d.txt", "e.txt")]
     assert (await api.client.put("/v1/parsers/my-shop", json=definition)).status_code == 200
     assert (await api.client.delete(f"/v1/batches/{done.pop()['id']}")).status_code == 200
     return {
         "path.batch_id": [batch["id"] for batch in (*done, *opened)],
         "path.directory_id": [directory["id"] for directory in directories],
         "path.event_id": sent,
+        "path.file_id": files,
         "query.with": [batch["id"] for batch in done],
         "path.parse_job_id": [kit.job_id(api, parsed, n) for n in range(3)],
         "path.parser_id": ["my-shop", "my-shop@1", "@thresher/article"],
@@ -122,10 +126,25 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
     }
 
 
-async def _signed(api: Api, retrieve_id: str) -> dict[str, str]:
-    url = urlsplit((await api.get("/v1/retrieve", retrieve_id=retrieve_id))["html_hosted_url"])
-    _, _, _, name, file = url.path.split("/")
-    return {"path.retrieve_id": name, "path.file": file} | {f"query.{k}": v for k, v in parse_qsl(url.query)}
+async def _signed(api: Api, retrieve_id: str) -> dict[str, dict[str, str]]:
+    file_id = await _upload(api, "kept.txt")
+    page = urlsplit((await api.get("/v1/retrieve", retrieve_id=retrieve_id))["html_hosted_url"])
+    file = urlsplit((await api.get(f"{FILES}/{file_id}/content"))["url"])
+    _, _, _, name, content = page.path.split("/")
+    return {
+        "GET /v1/hosted/{retrieve_id}/{file}": {"path.retrieve_id": name, "path.file": content, **_query(page)},
+        f"GET {FILES}/{{file_id}}/download": {"path.file_id": file_id, **_query(file)},
+    }
+
+
+def _query(url: SplitResult) -> dict[str, str]:
+    return {f"query.{name}": value for name, value in parse_qsl(url.query)}
+
+
+async def _upload(api: Api, name: str) -> str:
+    answer = await api.client.post(FILES, data={"purpose": "parse"}, files={"file": (name, name.encode())})
+    file_id: str = answer.json()["id"]
+    return file_id
 
 
 async def _work(worker: Worker) -> None:

@@ -66,6 +66,7 @@ class S3:
         if "uploads" in request.query:
             name = f"upload{len(self.puts)}-{len(self.uploads)}"
             self.uploads[name] = {}
+            self._note_headers(request)
             return _xml(f"<InitiateMultipartUploadResult><UploadId>{name}</UploadId></InitiateMultipartUploadResult>")
         parts = self.uploads.pop(request.query["uploadId"])
         self.objects[key] = b"".join(parts[number] for number in sorted(parts))
@@ -83,11 +84,14 @@ class S3:
             parts[int(request.query["partNumber"])] = await request.read()
             return web.Response(headers={"ETag": '"e"'})
         self.objects[key] = await request.read()
-        self.headers[key] = {
-            name: request.headers[name] for name in ("Content-Type", "Content-Disposition") if name in request.headers
-        }
+        self._note_headers(request)
         self.puts.append(key)
         return web.Response(headers={"ETag": '"e"'})
+
+    def _note_headers(self, request: web.Request) -> None:
+        self.headers[request.match_info["key"]] = {
+            name: request.headers[name] for name in ("Content-Type", "Content-Disposition") if name in request.headers
+        }
 
     async def _get(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, WithJsonSchema
 
 from thresher.api import parser_schemas
-from thresher.api.llamacloud import directory_schemas
+from thresher.api.llamacloud import directory_schemas, file_schemas
 from thresher.api.llamacloud.errors import ROOT
 from thresher.api.olostep import bodies, schemas
 from thresher.domain.problem import PROBLEMS as KINDS
@@ -34,6 +34,7 @@ _BODIES: tuple[type[BaseModel], ...] = (
     parser_schemas.TrialModel,
     directory_schemas.NewDirectory,
     directory_schemas.ChangedDirectory,
+    file_schemas.FileQuery,
     schemas.ExportLine,
     schemas.Error,
 )

@@ -211,8 +211,8 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         410,
         "gone",
         "Gone",
-        "The URL of this content was good for THRESHER_HOSTED_URL_SECONDS, which are over.",
-        "Ask /v1/retrieve again: its answer has a new URL.",
+        "The URL of this content, or of this file, was good for a time, which is over.",
+        "Ask again where it came from, which was /v1/retrieve or the file: the answer has a new URL.",
     ),
     ProblemCode.BODY_TOO_LARGE: ProblemKind(
         413,

@@ -26,7 +26,9 @@ _DELETED_TOGETHER = 1000  # objects: what S3 takes in one request
 _PIECE = 2**20  # bytes of a stream that are written to a disk, or read, together
 _PART = 5 * 2**20  # bytes of a stream that are sent to S3 together, the fewest that it takes
 _PARTS_AT_ONCE = 2
-_SIGNED_MOST = 604_800  # seconds that S3 lets a signed URL be good for
+# What is streamed comes from callers: whoever has a URL of it saves it, and no browser shows it.
+_SAVED = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
+SIGNED_MOST = 604_800  # seconds that S3 lets a signed URL be good for
 
 Write = Callable[[bytes], Awaitable[object]]
 
@@ -87,7 +89,9 @@ class Blobs:
     @asynccontextmanager
     async def _sending(self, key: str) -> AsyncIterator[Write]:
         """What was sent so far is given up if the block fails."""
-        opened = obstore.open_writer_async(self._store, key, buffer_size=_PART, max_concurrency=_PARTS_AT_ONCE)
+        opened = obstore.open_writer_async(
+            self._store, key, attributes=_SAVED, buffer_size=_PART, max_concurrency=_PARTS_AT_ONCE
+        )
         async with opened as writer:
             yield writer.write
 
@@ -121,7 +125,7 @@ class Blobs:
         """A URL of an object for one method, good for so many seconds, or for as long as S3 permits."""
         if not isinstance(self._store, S3Store):
             raise TypeError("a folder signs no URLs")
-        return await obstore.sign_async(self._store, method, key, timedelta(seconds=min(seconds, _SIGNED_MOST)))
+        return await obstore.sign_async(self._store, method, key, timedelta(seconds=min(seconds, SIGNED_MOST)))
 
     async def probe(self) -> None:
         """Write an object and take it away again. Raises StoreUnusable."""

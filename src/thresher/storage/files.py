@@ -14,27 +14,27 @@ from thresher.storage import contents
 from thresher.storage.contents import Received
 from thresher.storage.database import Connection
 
-_COLUMNS = """
+COLUMNS = """
 f.id, f.seq, f.content_id AS content, f.name, f.purpose, f.external_file_id, c.size, c.key, f.created_at, f.expires_at
 """
 
-_THERE = "(f.expires_at IS NULL OR f.expires_at > now())"
+THERE = "(f.expires_at IS NULL OR f.expires_at > now())"
 
 _INSERT = f"""
 WITH f AS (
     INSERT INTO file (account_id, content_id, name, purpose, external_file_id, expires_at)
     VALUES ($1, $2, $3, $4, $5, now() + $6::interval) RETURNING *
 )
-SELECT {_COLUMNS} FROM f JOIN content c ON c.id = f.content_id
+SELECT {COLUMNS} FROM f JOIN content c ON c.id = f.content_id
 """
 
 _BY_ID = f"""
-SELECT {_COLUMNS} FROM file f JOIN content c ON c.id = f.content_id
-WHERE f.id = ANY ($2) AND f.account_id = $1 AND {_THERE}
+SELECT {COLUMNS} FROM file f JOIN content c ON c.id = f.content_id
+WHERE f.id = ANY ($2) AND ($1::bigint IS NULL OR f.account_id = $1) AND {THERE}
 """
 
 # Held, so that no directory takes it in while it goes.
-_LOCK = f"SELECT f.id FROM file f WHERE f.id = $2 AND f.account_id = $1 AND {_THERE} FOR UPDATE"
+_LOCK = f"SELECT f.id FROM file f WHERE f.id = $2 AND f.account_id = $1 AND {THERE} FOR UPDATE"
 
 _LOCK_EXPIRED = """
 SELECT id FROM file WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
@@ -86,12 +86,12 @@ async def create(
         return _file(row)
 
 
-async def get(connection: Connection, account: int, file: UUID) -> File | None:
-    """A file of the account, or None."""
+async def get(connection: Connection, account: int | None, file: UUID) -> File | None:
+    """A file of the account, or of any if that is None. None if there is none."""
     return (await get_many(connection, account, [file])).get(file)
 
 
-async def get_many(connection: Connection, account: int, ids: Iterable[UUID]) -> dict[UUID, File]:
+async def get_many(connection: Connection, account: int | None, ids: Iterable[UUID]) -> dict[UUID, File]:
     """Those of the account's files that there are, by their ids."""
     rows = await connection.fetch(_BY_ID, account, list(ids))
     return {row["id"]: _file(row) for row in rows}

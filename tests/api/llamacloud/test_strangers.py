@@ -19,12 +19,14 @@ class Names:
 
     directory_id: str
     parse_job_id: str
+    file_id: str
     name: str = "page-1.jpg"
 
 
 Call = dict[str, Any]  # what httpx is told beside the method and the path
 
 DIRECTORIES = "/api/v1/beta/directories"
+FILES = "/api/v1/beta/files"
 PARSE = "/api/v2/parse"
 JOBS = tuple(f"GET {root}/job/{{parse_job_id}}" for root in ("/api/v1/parsing", "/api/parsing"))
 RESULTS = ("details", *(f"result/{form}" for form in ("markdown", "text", "json", "raw/markdown", "raw/text")))
@@ -34,6 +36,9 @@ CALLS: dict[str, Callable[[Names], Call]] = {
     f"GET {DIRECTORIES}/{{directory_id}}": lambda _: {},
     f"PATCH {DIRECTORIES}/{{directory_id}}": lambda _: {"json": {"name": "renamed"}},
     f"DELETE {DIRECTORIES}/{{directory_id}}": lambda _: {},
+    f"GET {FILES}/{{file_id}}": lambda _: {},
+    f"GET {FILES}/{{file_id}}/content": lambda _: {},
+    f"DELETE {FILES}/{{file_id}}": lambda _: {},
     f"GET {PARSE}/{{parse_job_id}}": lambda _: {"params": {"expand": "text"}},
     **dict.fromkeys(JOBS, lambda _: {}),
     **{f"{job}/{form}": lambda _: {} for job in JOBS for form in RESULTS},
@@ -43,10 +48,10 @@ CALLS: dict[str, Callable[[Names], Call]] = {
 NOWHERE: dict[str, Callable[[Names], Call]] = {f"{job}/result/image/{{name}}": lambda _: {} for job in JOBS}
 
 # Lists, which are to be empty for a stranger.
-LISTS = {f"GET {DIRECTORIES}"}
+LISTS = {f"GET {DIRECTORIES}", f"GET {FILES}", f"POST {FILES}/query"}
 
 # What names nothing but what it makes.
-MAKES = {f"POST {DIRECTORIES}"}
+MAKES = {f"POST {DIRECTORIES}", f"POST {FILES}"}
 
 TABLES = ("directory", "directory_file", "file", "content", "batch", "batch_progress", "item")
 
@@ -78,7 +83,7 @@ async def owned(api: Api, pool: Pool) -> Names:
     file = await kit.put(api, pool, "a.txt", b"some text")
     batch = await kit.batch_of(pool, [file])
     await kit.worker(api, pool, {file: b"some text"}).work()
-    return Names(directory["id"], kit.job_id(api, batch))
+    return Names(directory["id"], kit.job_id(api, batch), str(file.id))
 
 
 async def everything(pool: Pool) -> list[Any]:
@@ -89,7 +94,7 @@ async def test_what_is_anothers_looks_like_what_is_not_there_on_every_route(
     api: Api, pool: Pool, stranger: str
 ) -> None:
     assert set(routes(api.app)) == {*CALLS, *NOWHERE, *LISTS, *MAKES}
-    own, unknown = await owned(api, pool), Names(f"dir-{uuid4()}", f"pjb-{uuid4()}")
+    own, unknown = await owned(api, pool), Names(f"dir-{uuid4()}", f"pjb-{uuid4()}", f"{uuid4()}")
     before = await everything(pool)
     for call in (*CALLS, *NOWHERE):
         nothing = await ask(api, call, unknown, stranger)
@@ -97,7 +102,9 @@ async def test_what_is_anothers_looks_like_what_is_not_there_on_every_route(
         assert seen(await ask(api, call, unknown, KEY)) == seen(nothing), call
         assert seen(await ask(api, call, own, stranger)) == seen(nothing), call
     for call in LISTS:
-        found = await api.client.get(call.removeprefix("GET "), headers={"Authorization": f"Bearer {stranger}"})
+        method, path = call.split(" ")
+        body = {} if method == "GET" else {"json": {}}
+        found = await api.client.request(method, path, headers={"Authorization": f"Bearer {stranger}"}, **body)
         assert (found.status_code, found.json()["items"]) == (200, []), call
     assert await everything(pool) == before
 

@@ -1,5 +1,7 @@
 """Bodies of the parse API: read when it is known who asks, in a thread if they are large, and checked by a model."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -24,9 +26,21 @@ async def read_body(request: Request, model: type[M], limit: int = SMALL) -> M:
     return await state_of(request).parse(partial(_read, model), body)
 
 
+def read_fields(model: type[M], fields: Mapping[str, str]) -> M:
+    """What the texts of a form say, as this model; an empty one is not there. Raises RequestValidationError."""
+    with _faults_of_the_body():
+        return model.model_validate({name: text for name, text in fields.items() if text})
+
+
 def _read(model: type[M], body: bytes, _: Settings) -> M:
-    try:
+    with _faults_of_the_body():
         return model.model_validate_json(body)
+
+
+@contextmanager
+def _faults_of_the_body() -> Iterator[None]:
+    try:
+        yield
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
         raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from None

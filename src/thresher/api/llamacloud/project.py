@@ -22,9 +22,14 @@ async def writer(caller: auth.Writer, project_id: _Named = None, organization_id
     return _in_project(caller, project_id, organization_id)
 
 
-def _in_project(caller: Account, project: UUID | None, organization: UUID | None) -> Account:
+def check_project(caller: Account, project: UUID | None) -> None:
+    """Raises Problem(access_denied)."""
     if project not in (None, caller.project):
         raise Problem(ProblemCode.ACCESS_DENIED, f"The key does not open the project {project}.")
+
+
+def _in_project(caller: Account, project: UUID | None, organization: UUID | None) -> Account:
+    check_project(caller, project)
     if organization not in (None, caller.org):
         raise Problem(ProblemCode.ACCESS_DENIED, f"The key does not open the organization {organization}.")
     return caller

@@ -2,6 +2,13 @@
 
 from fastapi import APIRouter
 
-from thresher.api.llamacloud import directories, parse_read, parse_v1
+from thresher.api.llamacloud import directories, downloads, files, parse_read, parse_v1
 
-ROUTERS: tuple[APIRouter, ...] = (directories.router, parse_read.router, parse_v1.router, parse_v1.older)
+ROUTERS: tuple[APIRouter, ...] = (
+    files.router,
+    downloads.router,
+    directories.router,
+    parse_read.router,
+    parse_v1.router,
+    parse_v1.older,
+)

@@ -11,10 +11,10 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints
 MAX_NAME = 3000  # characters
 MAX_METADATA = 16 * 1024  # bytes, as JSON
 
-_NO_NUL = r"^[^\x00]*$"  # which PostgreSQL keeps in no text
+NO_NUL = r"^[^\x00]*$"  # which PostgreSQL keeps in no text
 
-Text = Annotated[str, StringConstraints(pattern=_NO_NUL)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=_NO_NUL)]
+Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=NO_NUL)]
 
 T = TypeVar("T")
 

@@ -71,7 +71,7 @@ async def _answer(request: Request, method: Literal["GET", "HEAD"], retrieve_id:
 def _expiry(request: Request, state: State, retrieve_id: str, file: str) -> int:
     """When the URL expires, in seconds since the epoch. Raises Problem: content_not_found unless it is ours, hosted_url_expired."""
     expires, signature = (request.query_params.get(name, "") for name in ("expires", "signature"))
-    if not hosted.is_genuine(state.hosted_secret, retrieve_id, file, expires, signature):
+    if not hosted.is_genuine(state.hosted_secret, (retrieve_id, file), expires, signature):
         raise not_found()
     if int(expires) <= time.time():
         raise Problem(ProblemCode.HOSTED_URL_EXPIRED, "This URL is no longer good; the content may still be there.")
