@@ -49,18 +49,21 @@ class Unhindered:
 
     The same few idempotency keys come again and again, and are refused for another body: each is made a new one. A batch
     that nobody works on can be awaited for a minute: it is awaited for a moment. One batch is kept, for what can only succeed
-    where there is one with results: who wants to delete it deletes another.
+    where there is one with results: who wants to delete it deletes another. So with a directory that has files.
     """
 
-    def __init__(self, app: ASGIApp, kept: str, other: str) -> None:
-        self._app, self._kept, self._other = app, kept, other
+    def __init__(self, app: ASGIApp, kept: dict[str, str]) -> None:
+        """`kept` has, by the id of each that is kept, another."""
+        self._app, self._kept = app, kept
         self._count = itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope["headers"] = [(name, self._new(name, value)) for name, value in scope["headers"]]
             if scope["method"] == "DELETE":
-                scope["path"] = scope["path"].replace(self._kept, self._other)
+                for kept, other in self._kept.items():
+                    if scope["path"].endswith(kept):
+                        scope["path"] = scope["path"].replace(kept, other)
             scope["query_string"] = _LONG_WAIT.sub(rb"\1wait=0.01", scope["query_string"])
         await self._app(scope, receive, send)
 
@@ -82,7 +85,8 @@ async def staged(database_url: str, folder: Path) -> AsyncIterator[Stage]:
     works = asyncio.create_task(_work(worker))
     try:
         app = create_app(settings)
-        app.add_middleware(Unhindered, *ids["path.batch_id"][:2])
+        kept = dict(some[:2] for some in (ids["path.batch_id"], ids["path.directory_id"]))
+        app.add_middleware(Unhindered, kept)
         yield Stage(app, KEY, ids, signed)
     finally:
         works.cancel()
@@ -106,16 +110,21 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
         file = await upload(connection, worker.blobs, "a.txt", b"a", 1)
         await connection.execute("UPDATE file SET id = $2::uuid WHERE id = $1", file.id, FILE)
     definition = {"fields": {"title": "title"}}
-    directories = [(await api.client.post("/api/v1/beta/directories", json={"name": "d"})).json() for _ in range(5)]
+    directories, members = await _directories(api)
     file = await kit.put(api, worker.pool, "a.txt", b"some text")
     parsed = await kit.batch_of(worker.pool, [file] * 3)
     await kit.worker(api, worker.pool, {file: b"some text"}).work()
     files = [await _upload(api, name) for name in ("a.txt", "b.txt", "c.txt", "d.txt", "e.txt")]
     assert (await api.client.put("/v1/parsers/my-shop", json=definition)).status_code == 200
     assert (await api.client.delete(f"/v1/batches/{done.pop()['id']}")).status_code == 200
+    async with api.app.state.thresher.connection() as connection:
+        account = await connection.fetchrow("SELECT project, org FROM account")
     return {
+        "query.project_id": [str(account["project"])],
+        "query.organization_id": [str(account["org"])],
         "path.batch_id": [batch["id"] for batch in (*done, *opened)],
-        "path.directory_id": [directory["id"] for directory in directories],
+        "path.directory_id": directories,
+        "path.directory_file_id": members,
         "path.event_id": sent,
         "path.file_id": files,
         "query.with": [batch["id"] for batch in done],
@@ -124,6 +133,25 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
         "query.retrieve_id": retrieve,
         "path.retrieve_id": [*retrieve, *unsettled],
     }
+
+
+async def _directories(api: Api) -> tuple[list[str], list[str]]:
+    """Directories, and files in the first. One of these, and its file, have the ids that the examples have."""
+    root, nothing = "/api/v1/beta/directories", "00000000-0000-0000-0000-000000000000"
+    made = [(await api.client.post(root, json={"name": "d"})).json()["id"] for _ in range(5)]
+    members = []
+    for n in range(5):
+        sent = {"upload_file": (f"{n}.txt", b"text")}
+        answer = await api.client.post(f"{root}/{made[0]}/files/upload", files=sent)
+        members.append(answer.json()["id"])
+    async with api.app.state.thresher.connection() as connection:
+        await connection.execute("UPDATE directory_file SET id = $1 WHERE display_name = '0.txt'", nothing)
+        await connection.execute(
+            "INSERT INTO file (id, account_id, content_id, name, purpose)"
+            " SELECT $1, account_id, content_id, 'example.txt', purpose FROM file LIMIT 1",
+            nothing,
+        )
+    return made, [f"dfl-{nothing}", *members[1:]]
 
 
 async def _signed(api: Api, retrieve_id: str) -> dict[str, dict[str, str]]:

@@ -34,6 +34,9 @@ _BODIES: tuple[type[BaseModel], ...] = (
     parser_schemas.TrialModel,
     directory_schemas.NewDirectory,
     directory_schemas.ChangedDirectory,
+    directory_schemas.AddedFile,
+    directory_schemas.ChangedFile,
+    directory_schemas.DeletedFiles,
     file_schemas.FileQuery,
     schemas.ExportLine,
     schemas.Error,
@@ -128,6 +131,15 @@ def json_body(model: type[BaseModel], *, needed: bool = True, **examples: Any) -
     schema = {"$ref": _REF.format(model=model.__name__)}
     shown = {"examples": {name: {"value": value} for name, value in examples.items()}} if examples else {}
     return {"requestBody": {"required": needed, "content": {"application/json": {"schema": schema, **shown}}}}
+
+
+def form_body(model: type[BaseModel], part: str) -> dict[str, Any]:
+    """The `openapi_extra` of a route that takes a file in this part of a form, and the texts of this model beside it."""
+    texts = model.model_json_schema(ref_template=_REF)
+    file = {"type": "string", "format": "binary", "description": "The file, with a filename."}
+    required = [part, *texts.get("required", ())]
+    schema = {"type": "object", "properties": {part: file, **texts["properties"]}, "required": required}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
 def append_body() -> dict[str, Any]:

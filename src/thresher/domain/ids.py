@@ -18,6 +18,7 @@ _ROUNDS = 4  # of Luby-Rackoff: a strong pseudorandom permutation of the 16-byte
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]  # base 1,024: base64.b32encode takes longer
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_BARE = re.compile(_UUID)
 _PREFIXED = re.compile(f"([a-z]{{3}})-({_UUID})")
 _BATCH_ID = re.compile(f"batch_[a-z0-9]{{1,40}}|(?:bjb|bat|prs)-{_UUID}")
 _SHIFTS = range(120, -1, -10)  # of the block's 128 bits and two of padding
@@ -48,6 +49,11 @@ def unprefixed(prefix: str, text: str) -> uuid.UUID | None:
     """The UUID of such an id, or None if that is not its form, in its one spelling."""
     match = _PREFIXED.fullmatch(text)
     return uuid.UUID(match[2]) if match and match[1] == prefix else None
+
+
+def bare(text: str) -> uuid.UUID | None:
+    """The UUID of an id that is nothing else, such as a file's, or None if that is not its form."""
+    return uuid.UUID(text) if _BARE.fullmatch(text) else None
 
 
 def error_id() -> str:

@@ -30,6 +30,7 @@ class ProblemCode(StrEnum):
     APPEND_CONFLICT = "append_conflict"
     BATCH_NOT_OPEN = "batch_not_open"
     BATCH_NOT_DONE = "batch_not_done"
+    UNIQUE_ID_TAKEN = "unique_id_taken"
     IDEMPOTENCY_KEY_IN_PROGRESS = "idempotency_key_in_progress"
     BATCH_PURGED = "batch_purged"
     HOSTED_URL_EXPIRED = "hosted_url_expired"
@@ -192,6 +193,13 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "Conflict",
         "The request is for a batch that is done, and this one is not.",
         "Wait until the batch is completed, or cancel it first.",
+    ),
+    ProblemCode.UNIQUE_ID_TAKEN: ProblemKind(
+        409,
+        "conflict",
+        "Conflict",
+        "The directory has another file of this unique id, which the detail names. Nothing was done.",
+        "Give the file another unique_id, or go on with the file that is there; two files that are called alike need one each.",
     ),
     ProblemCode.IDEMPOTENCY_KEY_IN_PROGRESS: ProblemKind(
         409,

@@ -28,7 +28,7 @@ _GET = f"SELECT {_COLUMNS} FROM directory d WHERE d.id = $2 AND d.account_id = $
 # Whoever brings something into a directory holds it, one at a time: nothing comes into one that is being deleted, and what
 # is in it is numbered in the order of the commits.
 _HOLD = f"""
-SELECT d.id, d.expires_at FROM directory d WHERE d.account_id = $1 AND d.id = ANY($2::uuid[]) AND {LIVE}
+SELECT d.id, d.expires_at - now() AS left FROM directory d WHERE d.account_id = $1 AND d.id = ANY($2::uuid[]) AND {LIVE}
 ORDER BY d.id FOR NO KEY UPDATE
 """
 
@@ -149,12 +149,12 @@ async def get(connection: Connection, account: int, key: UUID) -> Directory | No
     return Directory.of(row) if row else None
 
 
-async def hold(connection: Connection, account: int, *keys: UUID) -> dict[UUID, datetime | None]:
+async def hold(connection: Connection, account: int, *keys: UUID) -> dict[UUID, timedelta | None]:
     """Until the end of the transaction nobody else changes what is in these directories.
 
-    Returns when each is over, by its key; those that are not there are left out.
+    Returns how much time each has left, None for any; without those that are not there.
     """
-    return {row["id"]: row["expires_at"] for row in await connection.fetch(_HOLD, account, keys)}
+    return {row["id"]: row["left"] for row in await connection.fetch(_HOLD, account, keys)}
 
 
 async def page(

@@ -5,14 +5,17 @@ Reads take for granted that the caller has found the directory (storage/director
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
 import asyncpg
 
-from thresher.storage import directories
+from thresher.storage import directories, files
+from thresher.storage.contents import Received
 from thresher.storage.database import Connection
+
+PURPOSE = "user_data"  # of files that are uploaded into a directory
 
 _PLAIN = "m.id, m.seq, m.directory_id, m.file_id, m.display_name, m.unique_id, m.metadata, m.created_at, m.updated_at"
 
@@ -100,6 +103,15 @@ class Named:
     metadata: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file to be, in a directory; `lifetime` is None for one that is kept until it is deleted."""
+
+    name: str
+    external_file_id: str | None = None
+    lifetime: timedelta | None = None
+
+
 class NoDirectory(Exception):
     """The account has no such directory."""
 
@@ -171,6 +183,22 @@ async def add(connection: Connection, account: int, directory: UUID, file: UUID,
             _ADD, account, directory, file, display_name, unique_id, dict(named.metadata or {})
         )
         return DirectoryFile.of(row)
+
+
+async def upload(
+    connection: Connection, account: int, directory: UUID, received: Received, asked: NewFile, named: Named
+) -> DirectoryFile:
+    """Make a file of bytes that were received for this account, in a directory. It ends with the directory, if not before.
+
+    Raises NoDirectory, Taken, contents.UploadLost.
+    """
+    async with connection.transaction():
+        held = await directories.hold(connection, account, directory)
+        if not held:
+            raise NoDirectory
+        lifetime = min((time for time in (asked.lifetime, held[directory]) if time is not None), default=None)
+        made = await files.create(connection, received, asked.name, PURPOSE, asked.external_file_id, lifetime)
+        return await add(connection, account, directory, made.id, named)
 
 
 async def change(

@@ -17,7 +17,7 @@ from thresher.storage.database import Pool
 from thresher.storage.files import File
 
 
-async def put(api: Api, pool: Pool, name: str, data: bytes) -> File:
+async def put(api: Api, pool: Pool, name: str, data: bytes, external_file_id: str | None = None) -> File:
     """A file of the first account."""
 
     async def pieces() -> AsyncGenerator[bytes]:
@@ -28,7 +28,7 @@ async def put(api: Api, pool: Pool, name: str, data: bytes) -> File:
         upload = await contents.begin(connection, account)
         await Blobs(api.settings.packs_url).put_stream(upload.key, pieces())
         received = contents.Received(upload, sha256(data).digest(), len(data))
-        return await files.create(connection, received, name, "parse")
+        return await files.create(connection, received, name, "parse", external_file_id)
 
 
 async def batch_of(pool: Pool, some: list[File], parameters: Mapping[str, Any] | None = None) -> Batch:

@@ -1,7 +1,7 @@
 """What is another account's looks like what does not exist, on every route of the parse API."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -18,8 +18,9 @@ class Names:
     """What a path, a query or a body may name. The attributes are called as the routes call their parameters."""
 
     directory_id: str
-    parse_job_id: str
+    directory_file_id: str
     file_id: str
+    parse_job_id: str
     name: str = "page-1.jpg"
 
 
@@ -27,6 +28,7 @@ Call = dict[str, Any]  # what httpx is told beside the method and the path
 
 DIRECTORIES = "/api/v1/beta/directories"
 FILES = "/api/v1/beta/files"
+MEMBERS = f"{DIRECTORIES}/{{directory_id}}/files"
 PARSE = "/api/v2/parse"
 JOBS = tuple(f"GET {root}/job/{{parse_job_id}}" for root in ("/api/v1/parsing", "/api/parsing"))
 RESULTS = ("details", *(f"result/{form}" for form in ("markdown", "text", "json", "raw/markdown", "raw/text")))
@@ -39,6 +41,13 @@ CALLS: dict[str, Callable[[Names], Call]] = {
     f"GET {FILES}/{{file_id}}": lambda _: {},
     f"GET {FILES}/{{file_id}}/content": lambda _: {},
     f"DELETE {FILES}/{{file_id}}": lambda _: {},
+    f"GET {MEMBERS}": lambda _: {},
+    f"POST {MEMBERS}": lambda names: {"json": {"file_id": names.file_id, "unique_id": "another"}},
+    f"POST {MEMBERS}/upload": lambda _: {"files": {"upload_file": ("b.txt", b"text")}},
+    f"POST {MEMBERS}/bulk-delete": lambda names: {"json": {"directory_file_ids": [names.directory_file_id]}},
+    f"GET {MEMBERS}/{{directory_file_id}}": lambda _: {},
+    f"PATCH {MEMBERS}/{{directory_file_id}}": lambda names: {"json": {"target_directory_id": names.directory_id}},
+    f"DELETE {MEMBERS}/{{directory_file_id}}": lambda _: {},
     f"GET {PARSE}/{{parse_job_id}}": lambda _: {"params": {"expand": "text"}},
     **dict.fromkeys(JOBS, lambda _: {}),
     **{f"{job}/{form}": lambda _: {} for job in JOBS for form in RESULTS},
@@ -79,11 +88,12 @@ def seen(answer: httpx.Response) -> tuple[int, dict[str, Any], dict[str, str]]:
 
 async def owned(api: Api, pool: Pool) -> Names:
     """One of each, of the account of KEY."""
-    directory = (await api.client.post(DIRECTORIES, json={"name": "inbox"})).json()
+    directory = (await api.client.post(DIRECTORIES, json={"name": "inbox"})).json()["id"]
     file = await kit.put(api, pool, "a.txt", b"some text")
+    member = await api.client.post(MEMBERS.format(directory_id=directory), json={"file_id": str(file.id)})
     batch = await kit.batch_of(pool, [file])
     await kit.worker(api, pool, {file: b"some text"}).work()
-    return Names(directory["id"], kit.job_id(api, batch), str(file.id))
+    return Names(directory, member.json()["id"], str(file.id), kit.job_id(api, batch))
 
 
 async def everything(pool: Pool) -> list[Any]:
@@ -94,7 +104,8 @@ async def test_what_is_anothers_looks_like_what_is_not_there_on_every_route(
     api: Api, pool: Pool, stranger: str
 ) -> None:
     assert set(routes(api.app)) == {*CALLS, *NOWHERE, *LISTS, *MAKES}
-    own, unknown = await owned(api, pool), Names(f"dir-{uuid4()}", f"pjb-{uuid4()}", f"{uuid4()}")
+    own = await owned(api, pool)
+    unknown = Names(f"dir-{uuid4()}", f"dfl-{uuid4()}", str(uuid4()), f"pjb-{uuid4()}")
     before = await everything(pool)
     for call in (*CALLS, *NOWHERE):
         nothing = await ask(api, call, unknown, stranger)
@@ -108,5 +119,14 @@ async def test_what_is_anothers_looks_like_what_is_not_there_on_every_route(
         assert (found.status_code, found.json()["items"]) == (200, []), call
     assert await everything(pool) == before
 
-    for call in sorted(CALLS, key=lambda call: call.startswith("DELETE")):
-        assert (await ask(api, call, own, KEY)).status_code in (200, 201, 204), f"{call} is not asked rightly"
+    # What is another's beside one's own directory.
+    mine = await api.client.post(DIRECTORIES, json={"name": "x"}, headers={"Authorization": f"Bearer {stranger}"})
+    mixed = replace(own, directory_id=mine.json()["id"])
+    for call in CALLS.keys() - {f"GET {MEMBERS}", f"POST {MEMBERS}/upload"}:
+        if MEMBERS in call:
+            assert (await ask(api, call, mixed, stranger)).status_code == 404, call
+
+    for call in CALLS:
+        names = await owned(api, pool) if "delete" in call.lower() else own
+        done = await ask(api, call, names, KEY)
+        assert done.status_code in (200, 201, 204), f"{call} is not asked rightly"

@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
+from pydantic import Json as JsonText
+from pydantic_core import PydanticCustomError
 
 from thresher.api.llamacloud.paging import Page
-from thresher.api.llamacloud.values import Json, Metadata, Moment, Name, Text
+from thresher.api.llamacloud.values import BEYOND, Json, Metadata, Moment, Name, Text
 
 MOST_DELETED = 100  # files by one request
 
@@ -15,7 +17,7 @@ _METADATA = "A value is a text, a number, true, false, null or a list of texts; 
 
 def _to_come(value: datetime) -> datetime:
     if value <= datetime.now(UTC):
-        raise ValueError("this moment is over")
+        raise PydanticCustomError(BEYOND, "This moment is over")
     return value
 
 
@@ -65,6 +67,15 @@ class AddedFile(BaseModel):
         description="No two files of a directory have the same. Absent: the file's external_file_id, or else its name.",
     )
     metadata: Metadata | None = Field(None, description=_METADATA)
+
+
+class UploadedFile(BaseModel):
+    """The texts of an upload, beside its file."""
+
+    display_name: Name | None = Field(None, description="Absent: the name of the file.")
+    unique_id: Name | None = Field(None, description="Absent: the external_file_id, or else the name of the file.")
+    external_file_id: Name | None = Field(None, description="Kept with the file.")
+    metadata: JsonText[Metadata | None] | None = Field(None, description=f"A JSON object. {_METADATA}")
 
 
 class ChangedFile(BaseModel):

@@ -168,7 +168,8 @@ def _order(text: str | None) -> Order:
             continue
         name, _, direction = part.strip().partition(" ")
         if name not in file_list.SORTS or direction not in ("", "asc", "desc"):
-            raise invalid("query", "order_by", msg=f"Files are ordered by {', '.join(file_list.SORTS)}, or `... desc`.")
+            msg = f"Files are ordered by {', '.join(file_list.SORTS)}, or `... desc`."
+            raise invalid("query", "order_by", msg=msg, kind="order_by")
         order.append((name, direction == "desc"))
     return order
 

@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter
 
-from thresher.api.llamacloud import directories, downloads, files, parse_read, parse_v1
+from thresher.api.llamacloud import directories, directory_files, downloads, files, parse_read, parse_v1
 
 ROUTERS: tuple[APIRouter, ...] = (
     files.router,
     downloads.router,
     directories.router,
+    directory_files.router,
     parse_read.router,
     parse_v1.router,
     parse_v1.older,

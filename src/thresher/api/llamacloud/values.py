@@ -1,60 +1,67 @@
 """Kinds of values in requests of the parse API, each with its limits: what passes can be kept."""
 
 import math
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import orjson
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic_core import PydanticCustomError
 
 MAX_NAME = 3000  # characters
 MAX_METADATA = 16 * 1024  # bytes, as JSON
 
+_DATE = re.compile(r"[0-9]{4}-")
 NO_NUL = r"^[^\x00]*$"  # which PostgreSQL keeps in no text
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=NO_NUL)]
 
+BEYOND = "beyond_limit"  # of a fault that no schema can tell
+
 T = TypeVar("T")
 
 
-def _in_time(value: Any) -> Any:
-    if not isinstance(value, str | datetime) or (isinstance(value, str) and not value[:4].isdecimal()):
-        raise ValueError("a date and time is expected, as in 2027-01-31T12:00:00Z")
-    return value
+def _in_words(value: Any) -> Any:
+    """Not seconds since the epoch, which the model would take, too."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
+        return value
+    raise ValueError("a date and time is expected, as in 2027-01-31T12:00:00Z")
 
 
 def _in_utc(value: datetime) -> datetime:
     try:
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError:
-        raise ValueError("this moment is beyond the calendar") from None
+        raise PydanticCustomError(BEYOND, "This moment is beyond the calendar") from None
 
 
 # Without an offset it is UTC.
-Moment = Annotated[datetime, BeforeValidator(_in_time), AfterValidator(_in_utc)]
+Moment = Annotated[datetime, BeforeValidator(_in_words), AfterValidator(_in_utc)]
 
 
 def _kept(value: dict[str, T]) -> dict[str, T]:
     for text in _texts(value):
         if "\0" in text:
-            raise ValueError("NUL characters cannot be kept")
+            raise PydanticCustomError(BEYOND, "NUL characters cannot be kept")
     try:
         size = len(orjson.dumps(value))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"this cannot be kept: {error}") from None
+        raise PydanticCustomError(BEYOND, "This cannot be kept: {error}", {"error": str(error)}) from None
     if size > MAX_METADATA:
-        raise ValueError(f"this is {size} bytes of JSON, more than the limit of {MAX_METADATA}")
+        context = {"size": size, "limit": MAX_METADATA}
+        raise PydanticCustomError(BEYOND, "This is {size} bytes of JSON, more than the limit of {limit}", context)
     return value
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts in a JSON value. Raises ValueError for a number that JSON has no word for."""
+    """All texts in a JSON value. Raises PydanticCustomError for a number that JSON has no word for."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("a number must be finite")
+        raise PydanticCustomError(BEYOND, "A number must be finite")
     elif isinstance(value, dict):
         for name, one in value.items():
             yield name
