@@ -160,6 +160,24 @@ def test_every_format_is_converted_under_whatever_name(
         assert [page.markdown.strip() for page in document.pages] == [page.strip() for page in pages]
 
 
+def test_a_mail_is_cut_at_its_own_boundaries_and_shown_as_html_before_text() -> None:
+    inner = b"--b\r\n\r\nno headers: plain --b\r\n--bb\r\nstill\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>shown\r\n--b--\r\nepilogue"
+    head = b"Subject: s\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\npreamble\r\n--a\r\n"
+    body = b"Content-Type: multipart/alternative; boundary=b\r\n\r\n" + inner
+    forwarded = (
+        b'Content-Type: message/rfc822; name="old.eml"\r\n\r\nSubject: old\r\nContent-Type: text/html\r\n\r\n<p>old\r\n'
+    )
+    attached = b'Content-Disposition: attachment; filename="=?utf-8?q?=C3=A4.txt?="\r\n\r\nattached\r\n'
+    mail = b"--a\r\n".join([head + body + b"\r\n", forwarded, attached]) + b"--a--"
+    shown = "**Subject**: s\n\n**Attachments**: old.eml, ä.txt\n\nshown"
+    assert made(mail, "a.eml").markdown == shown
+    assert made(mail.replace(b"\r\n", b"\n"), "a.eml").markdown == shown
+    assert made(mail[: mail.index(b"<p>shown") + 8], "a.eml").markdown == "**Subject**: s\n\nshown"
+    plain = made(mail.replace(b"text/html", b"text/x"), "a.eml")
+    assert plain.markdown.endswith("no headers: plain --b  \n--bb  \nstill")
+    assert plain.text.endswith("no headers: plain --b\n--bb\nstill")
+
+
 def test_pages_are_chosen_counted_from_0_or_1_and_at_most_so_many() -> None:
     show = zipped.package(zipped.pptx(("a",), ("b",), ("c",), ("d",)))
     book = pdf.pdf(*(pdf.paragraphs("a", "1") for _ in range(4)))

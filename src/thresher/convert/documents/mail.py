@@ -1,32 +1,24 @@
 """Mail: EML by the standard library, its HTML by our own converter; MSG by the library for Office. One page each."""
 
-import email
-import email.policy
-from collections.abc import Iterator
-from email.message import EmailMessage, MIMEPart
+from collections.abc import Sequence
+from email.message import EmailMessage
 
 from thresher.convert import html, markup
-from thresher.convert.documents import flow, office
+from thresher.convert.documents import flow, mime, office
 from thresher.convert.documents.made import Bounds, Made
-from thresher.convert.documents.package import broken
 from thresher.domain.documents import DocumentOptions
-from thresher.domain.failure import FailureCode, ItemFailed
 
 _SHOWN = ("Subject", "From", "To", "Cc", "Date")
 
 
 def eml(data: bytes, _: str, options: DocumentOptions, bounds: Bounds) -> Made:
     """Raises ItemFailed: document_broken, document_too_large."""
-    try:
-        message = email.message_from_bytes(data, policy=email.policy.default)
-        parts = sum(1 for _ in message.walk())
-    except (RecursionError, ValueError, LookupError, TypeError, AttributeError, IndexError) as error:
-        raise broken(f"the mail cannot be read: {type(error).__name__}") from None
-    if parts > bounds.max_parts:
-        limit = f"{bounds.max_parts} (THRESHER_DOCUMENT_MAX_PARTS)"
-        raise ItemFailed(FailureCode.DOCUMENT_TOO_LARGE, f"the mail has {parts} parts, the limit is {limit}")
+    message, parts = mime.read(data, bounds)
     headers = {name: value for name in _SHOWN if (value := _header(message, name))}
-    return _made(headers, _body(message), [*_attachments(message)], options)
+    names = [
+        " ".join(part.name.encode("utf-8", "replace").decode().replace("\0", "").split()) for part in parts if part.name
+    ]
+    return _made(headers, _body(parts), names, options)
 
 
 def msg(data: bytes, form: str, options: DocumentOptions, _: Bounds) -> Made:
@@ -62,37 +54,13 @@ def _header(message: EmailMessage, name: str) -> str:
     return " ".join(value.encode("utf-8", "replace").decode().replace("\0", "").split())
 
 
-def _body(message: EmailMessage) -> tuple[str, str]:
+def _body(parts: Sequence[mime.Part]) -> tuple[str, str]:
     """Markdown and text of what a reader is shown: HTML before plain text, which is then the poorer copy."""
-    part = message.get_body(("html", "plain"))
-    if part is None:
-        return "", ""
-    content = _content(part)
-    if part.get_content_subtype() == "html":
-        return html.rendered(content)
-    return _paragraphs(content), content
-
-
-def _content(part: MIMEPart) -> str:
-    raw = part.get_payload(decode=True)
-    data = raw if isinstance(raw, bytes) else b""
-    try:
-        text = data.decode(part.get_content_charset("utf-8"), "replace")
-    except (LookupError, ValueError):
-        text = data.decode("utf-8", "replace")
-    return text.replace("\r\n", "\n").replace("\0", "")
-
-
-def _attachments(message: EmailMessage) -> Iterator[str]:
-    for part in message.walk():
-        if part.is_multipart():
-            continue
-        try:
-            name = part.get_filename()
-        except Exception:
-            name = "without a readable name"
-        if name:
-            yield " ".join(name.encode("utf-8", "replace").decode().replace("\0", "").split())
+    for kind in ("text/html", "text/plain"):
+        content = next((part.text() for part in parts if part.kind == kind and not part.attached), None)
+        if content is not None:
+            return html.rendered(content) if kind == "text/html" else (_paragraphs(content), content)
+    return "", ""
 
 
 def _paragraphs(text: str) -> str:
