@@ -1,4 +1,4 @@
-"""A contestant of bench/documents.py in a process of its own: `document_peer.py bare|markitdown ROUNDS FILE...`.
+"""A contestant of bench/documents.py in a process of its own: `document_peer.py bare|markitdown ROUNDS SECONDS FILE...`.
 
 Writes {"cpu": {file: the best processor seconds}, "rss": bytes} as its last line. Imports nothing of Thresher's.
 """
@@ -24,6 +24,7 @@ def bare() -> Convert:
     config = kreuzberg.ExtractionConfig(use_cache=False, output_format="markdown")
     mimetypes.add_type("message/rfc822", ".eml")
     mimetypes.add_type("application/vnd.ms-outlook", ".msg")
+    mimetypes.add_type("application/rtf", ".rtf")
 
     def convert(path: Path, data: bytes) -> object:
         if path.suffix.lower() == ".pdf":
@@ -44,11 +45,14 @@ def markitdown() -> Convert:
     return convert
 
 
-def main(name: str, rounds: int, files: list[Path]) -> None:
+def main(name: str, rounds: int, seconds: float, files: list[Path]) -> None:
     convert = {"bare": bare, "markitdown": markitdown}[name]()
     best: dict[str, float] = {}
+    started = time.monotonic()
     for turn in range(rounds + 1):
         for path in files:
+            if turn > 1 and time.monotonic() - started > seconds:
+                break
             data = path.read_bytes()
             begun = time.process_time()
             try:
@@ -62,4 +66,4 @@ def main(name: str, rounds: int, files: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), [Path(name) for name in sys.argv[3:]])
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), [Path(name) for name in sys.argv[4:]])

@@ -196,6 +196,14 @@ def odt(body: str) -> Parts:
     }
 
 
+def ods(tables: str) -> Parts:
+    """The parts of an ODS; its tables in the elements of OpenDocument."""
+    parts = {
+        name: str(part).replace("opendocument.text", "opendocument.spreadsheet") for name, part in odt(tables).items()
+    }
+    return parts | {"content.xml": parts["content.xml"].replace("office:text>", "office:spreadsheet>")}
+
+
 def epub(*chapters: str, title: str = "A book", author: str = "Ann") -> Parts:
     """The parts of an EPUB whose chapters are these bodies of XHTML."""
     items = "".join(
