@@ -1,6 +1,7 @@
 """PDF files by hand: text at places, lines, a picture, an outline of /Info; encrypted, broken or scanned if asked."""
 
 import hashlib
+import struct
 import zlib
 from collections.abc import Iterable
 
@@ -37,6 +38,26 @@ def table(rows: list[list[str]], top: float = 600) -> bytes:
 def scan() -> bytes:
     """The content of a page that is one picture and nothing else."""
     return b"q 595 0 0 842 0 0 cm /Im Do Q"
+
+
+def scanned(png: bytes) -> bytes:
+    """A PDF of one page that is nothing but this picture (RGBA), its lines coded as they are in PNG (ISO 32000-1, 7.4.4.4)."""
+    wide, high = struct.unpack_from(">II", png, 16)
+    at, lines = 8, b""
+    while at < len(png):
+        (length,) = struct.unpack_from(">I", png, at)
+        lines += png[at + 8 : at + 8 + length] if png[at + 4 : at + 8] == b"IDAT" else b""
+        at += length + 12
+    # Turned round, red, green, blue and opaque are what cyan, magenta, yellow and black are.
+    picture = (
+        b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /BitsPerComponent 8 /ColorSpace /DeviceCMYK "
+        b"/Decode [1 0 1 0 1 0 1 0] /Filter /FlateDecode /DecodeParms << /Predictor 15 /Colors 4 /Columns %d >> "
+        b"/Length %d >>\nstream\n%b\nendstream" % (wide, high, wide, len(lines), lines)
+    )
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /XObject << /Im 5 0 R >> >> >>"
+    pages = b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>"
+    objects = {1: b"<< /Type /Catalog /Pages 2 0 R >>", 2: pages, 3: page, 4: _stream(scan(), b""), 5: picture}
+    return _written(objects, b"/Root 1 0 R")
 
 
 def pdf(
