@@ -133,15 +133,6 @@ def json_body(model: type[BaseModel], *, needed: bool = True, **examples: Any) -
     return {"requestBody": {"required": needed, "content": {"application/json": {"schema": schema, **shown}}}}
 
 
-def form_body(model: type[BaseModel], part: str) -> dict[str, Any]:
-    """The `openapi_extra` of a route that takes a file in this part of a form, and the texts of this model beside it."""
-    texts = model.model_json_schema(ref_template=_REF)
-    file = {"type": "string", "format": "binary", "description": "The file, with a filename."}
-    required = [part, *texts.get("required", ())]
-    schema = {"type": "object", "properties": {part: file, **texts["properties"]}, "required": required}
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
-
-
 def append_body() -> dict[str, Any]:
     """The `openapi_extra` of the append, which takes items in JSON or as lines."""
     extra = json_body(bodies.Append)

@@ -99,6 +99,12 @@ async def test_the_client_uploads_into_a_directory_and_what_is_uploaded_ends_wit
     assert {file["expires_at"] for file in made} == {passing.expires_at}
     assert await pool.fetchval("SELECT count(*) FROM content WHERE dropped_at IS NULL") == 1
 
+    shown = await files.get(one.id, directory_id=passing.id, expand=["download_url"])
+    [url, _] = [each.download_url async for each in files.list(passing.id, expand=["download_url"])]
+    for signed in (shown.download_url, url):
+        assert signed
+        assert (await api.client.get(signed.url, headers={"Authorization": ""})).content == mail[1]
+
     path = f"{ROOT}/{passing.id}/files/upload"
     for fields, status in (
         ({"metadata": "[1]"}, 422),
@@ -167,7 +173,7 @@ async def test_what_cannot_be_kept_of_a_file_is_refused_where_it_stands_and_a_bu
         for fields in wrong:
             answer = await api.client.request(method, place, json={**more, **fields})
             assert (answer.status_code, answer.json()["detail"][0]["loc"][1]) == (422, *fields), fields
-    for query in ("page_size=0", "file_id=x", "updated_at_on_or_after=7", "display_name=%00"):
+    for query in ("page_size=0", "file_id=x", "expand=content", "updated_at_on_or_after=7", "display_name=%00"):
         assert (await api.client.get(f"{path}?{query}")).status_code == 422, query
     beyond = datetime.max.replace(tzinfo=UTC).isoformat().replace("+00:00", "-14:00")
     assert (await api.client.get(path, params={"updated_at_on_or_after": beyond})).status_code == 422

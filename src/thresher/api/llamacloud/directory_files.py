@@ -1,9 +1,7 @@
 """/api/v1/beta/directories/{directory_id}/files: bringing files into directories, listing, changing and deleting them there."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
@@ -14,26 +12,30 @@ from thresher.api.idempotency import IdempotencyKey, once
 from thresher.api.llamacloud import directory_schemas as schemas
 from thresher.api.llamacloud import paging
 from thresher.api.llamacloud.body import read_body, read_fields
-from thresher.api.llamacloud.directories import BODY, find, key_of, not_found
+from thresher.api.llamacloud.directories import BODY, find, key_of
+from thresher.api.llamacloud.directory_views import file_key, not_there, refused, view
+from thresher.api.llamacloud.downloads import url_of
 from thresher.api.llamacloud.errors import refusals
+from thresher.api.llamacloud.file_schemas import upload_body
+from thresher.api.llamacloud.files import lifetime
 from thresher.api.llamacloud.paging import PageSize, PageToken
 from thresher.api.llamacloud.project import Reader, Writer
-from thresher.api.llamacloud.values import Moment, Name
-from thresher.api.openapi import form_body, json_body
+from thresher.api.llamacloud.values import COMMAS, Moment, Name
+from thresher.api.openapi import json_body
 from thresher.api.reply import json_bytes, to_json
 from thresher.api.state import state_of
 from thresher.api.uploads import receive
 from thresher.domain import ids
-from thresher.domain.problem import Problem, ProblemCode
-from thresher.settings import Settings
-from thresher.storage import directory_files
+from thresher.storage import directory_files, files
 from thresher.storage.accounts import Account
 from thresher.storage.database import Connection
-from thresher.storage.directory_files import DirectoryFile, Named, NewFile, NoDirectory, NoFile, Taken
+from thresher.storage.directory_files import DirectoryFile, Named, NewFile, NoFile
 
 router = APIRouter(prefix="/api/v1/beta/directories/{directory_id}/files", tags=["directories"])
 
-_SHOWN = 5  # ids that a refusal names
+Expand = Annotated[list[Literal["download_url"]] | None, Query(description="Repeated, or with commas between."), COMMAS]
+
+_TEXTS: dict[str, Any] = schemas.UploadedFile.model_json_schema()["properties"]
 
 
 @router.post(
@@ -67,7 +69,7 @@ async def add_directory_file(
     status_code=201,
     response_model=schemas.DirectoryFileModel,
     responses=refusals(*BODY, 404, 409),
-    openapi_extra=form_body(schemas.UploadedFile, "upload_file"),
+    openapi_extra=upload_body("upload_file", _TEXTS, []),
     summary="Upload a file into a directory",
 )
 async def upload_directory_file(request: Request, caller: Writer, directory_id: str) -> Response:
@@ -78,7 +80,7 @@ async def upload_directory_file(request: Request, caller: Writer, directory_id: 
     async with receive(request, caller, "upload_file") as uploaded:
         asked = read_fields(schemas.UploadedFile, uploaded.fields)
         named = Named(asked.display_name, asked.unique_id, asked.metadata)
-        new = NewFile(uploaded.name, asked.external_file_id, _kept(state.settings))
+        new = NewFile(uploaded.name, asked.external_file_id, lifetime(state))
         async with state.connection() as connection:
             with refused():
                 made = await directory_files.upload(connection, caller.id, directory.id, uploaded.received, new, named)
@@ -97,6 +99,7 @@ async def list_directory_files(
     include_deleted: Annotated[bool, Query()] = False,
     updated_at_on_or_after: Annotated[Moment | None, Query()] = None,
     updated_at_on_or_before: Annotated[Moment | None, Query()] = None,
+    expand: Expand = None,
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> Response:
@@ -117,8 +120,9 @@ async def list_directory_files(
         await find(connection, caller, directory_id)
         found, more = await directory_files.page(connection, key, filters, after, page_size, deleted=include_deleted)
         count = None if page_token else await directory_files.count(connection, key, filters, deleted=include_deleted)
+        urls = await _urls(request, connection, caller, found) if expand else {}
     following = paging.token(state.secret, listing, found[-1].seq) if more else None
-    items = [view(caller, one) for one in found]
+    items = [view(caller, one, urls.get(one.file_id)) for one in found]
     return json_bytes(orjson.dumps({"items": items, "next_page_token": following, "total_size": count}))
 
 
@@ -142,13 +146,16 @@ async def delete_directory_files(request: Request, caller: Writer, directory_id:
     responses=refusals(404),
     summary="Read a file of a directory",
 )
-async def get_directory_file(request: Request, caller: Reader, directory_id: str, directory_file_id: str) -> Response:
+async def get_directory_file(
+    request: Request, caller: Reader, directory_id: str, directory_file_id: str, expand: Expand = None
+) -> Response:
     async with state_of(request).connection() as connection:
         directory = await find(connection, caller, directory_id)
-        found = await directory_files.get(connection, directory.id, _file_key(directory_file_id))
-    if found is None:
-        raise _not_there([directory_file_id])
-    return json_bytes(to_json(view(caller, found)))
+        found = await directory_files.get(connection, directory.id, file_key(directory_file_id))
+        if found is None:
+            raise not_there([directory_file_id])
+        urls = await _urls(request, connection, caller, [found]) if expand else {}
+    return json_bytes(to_json(view(caller, found, urls.get(found.file_id))))
 
 
 @router.patch(
@@ -163,14 +170,14 @@ async def update_directory_file(
 ) -> Response:
     """What is null or left out stays; metadata is replaced as a whole."""
     asked = await read_body(request, schemas.ChangedFile)
-    directory, key = key_of(directory_id), _file_key(directory_file_id)
+    directory, key = key_of(directory_id), file_key(directory_file_id)
     target = None if asked.target_directory_id is None else key_of(asked.target_directory_id)
     named = Named(asked.display_name, asked.unique_id, asked.metadata)
     async with state_of(request).connection() as connection:
         with refused():
             changed = await directory_files.change(connection, caller.id, directory, key, named, target)
     if changed is None:
-        raise _not_there([directory_file_id])
+        raise not_there([directory_file_id])
     return json_bytes(to_json(view(caller, changed)))
 
 
@@ -185,62 +192,21 @@ async def delete_directory_file(
     return Response(status_code=204)
 
 
+async def _urls(
+    request: Request, connection: Connection, caller: Account, some: Sequence[DirectoryFile]
+) -> dict[UUID | None, Mapping[str, Any]]:
+    """URLs of their bytes, by the ids of the files that there are."""
+    found = await files.get_many(connection, caller.id, {one.file_id for one in some if one.file_id})
+    return {key: await url_of(request, file) for key, file in found.items()}
+
+
 async def _delete(request: Request, caller: Account, directory_id: str, named: Sequence[str]) -> None:
     keys = {text: ids.unprefixed("dfl", text) for text in named}
     wanted = [key for key in keys.values() if key]
     async with state_of(request).connection() as connection:
         directory = await find(connection, caller, directory_id)
         if unknown := [text for text, key in keys.items() if key is None]:
-            raise _not_there(unknown)
+            raise not_there(unknown)
         missing = await directory_files.delete(connection, directory.id, wanted)
     if missing:
-        raise _not_there([text for text, key in keys.items() if key in missing])
-
-
-@contextmanager
-def refused() -> Iterator[None]:
-    """What cannot be done to a directory, as the problem that it is for the caller."""
-    try:
-        yield
-    except NoDirectory:
-        raise not_found() from None
-    except NoFile:
-        raise Problem(ProblemCode.FILE_NOT_FOUND, "File not found") from None
-    except Taken as taken:
-        detail = f"The directory has a file with the unique_id {taken.unique_id[:200]!r} already: dfl-{taken.holder}."
-        raise Problem(ProblemCode.UNIQUE_ID_TAKEN, detail) from None
-
-
-def _kept(settings: Settings) -> timedelta | None:
-    return timedelta(seconds=settings.file_retention) if settings.file_retention else None
-
-
-def _file_key(public_id: str) -> UUID:
-    key = ids.unprefixed("dfl", public_id)
-    if key is None:
-        raise _not_there([public_id])
-    return key
-
-
-def _not_there(named: Sequence[str]) -> Problem:
-    if len(named) == 1:
-        return Problem(ProblemCode.DIRECTORY_NOT_FOUND, "File not found in this directory")
-    shown = ", ".join(text[:40] for text in named[:_SHOWN])
-    return Problem(ProblemCode.DIRECTORY_NOT_FOUND, f"{len(named)} files not found in this directory: {shown}")
-
-
-def view(caller: Account, file: DirectoryFile, download: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A file of a directory as all answers have it."""
-    return {
-        "id": f"dfl-{file.id}",
-        "directory_id": f"dir-{file.directory_id}",
-        "project_id": str(caller.project),
-        "file_id": None if file.file_id is None else str(file.file_id),
-        "display_name": file.display_name,
-        "unique_id": file.unique_id,
-        "metadata": file.metadata,
-        "created_at": file.created_at,
-        "updated_at": file.updated_at,
-        "deleted_at": file.deleted_at,
-        "download_url": download,
-    }
+        raise not_there([text for text, key in keys.items() if key in missing])

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from pydantic import Json as JsonText
 from pydantic_core import PydanticCustomError
 
+from thresher.api.llamacloud.file_schemas import PresignedUrl
 from thresher.api.llamacloud.paging import Page
 from thresher.api.llamacloud.values import BEYOND, Json, Metadata, Moment, Name, Text
 
@@ -91,12 +92,6 @@ class DeletedFiles(BaseModel):
     directory_file_ids: list[str] = Field(min_length=1, max_length=MOST_DELETED)
 
 
-class DownloadUrl(BaseModel):
-    url: str = Field(description="Good without a key, until it expires.")
-    expires_at: datetime
-    form_fields: dict[str, str] | None
-
-
 class DirectoryFileModel(BaseModel):
     id: str = Field(description="`dfl-` and a UUID.")
     directory_id: str
@@ -108,7 +103,7 @@ class DirectoryFileModel(BaseModel):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
-    download_url: DownloadUrl | None = Field(description="If `expand` asks for it.")
+    download_url: PresignedUrl | None = Field(description="If `expand` asks for it.")
 
 
 class DirectoryFilePage(Page):
