@@ -137,7 +137,7 @@ def _is_right_all_the_same(case: Any) -> bool:
 
 
 # Kinds of faults that no schema can tell.
-_UNTOLD = {"duplicate", "receiver", "batch", "parser", "definition", "file", "page_token", "order_by", "beyond_limit"}
+_UNTOLD = {"duplicate", "receiver", "batch", "parser", "definition", "file", "page_token", "beyond_limit"}
 
 
 def _is_untold(error: dict[str, Any], media_type: str | None) -> bool:
@@ -155,8 +155,8 @@ def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> 
     problem = response.json()
     # One custom_id for two URLs, one header in upper and in lower case; a webhook that is no public address, or none for the
     # events that are chosen; a batch to be compared with that there is not; a name that no parser has, or may have; what is
-    # no selector or pattern; a file that there is not; what is no page's
-    # token, and no order; a moment that is over, an object of too many bytes.
+    # no selector or pattern; a file that there is not; what is no page's token; a moment that is over, an object of too many
+    # bytes.
     errors = problem.get("errors", problem["detail"])  # of the one API, of the other
     only_the_server_knows = (
         isinstance(errors, list) and errors and all(_is_untold(error, case.media_type) for error in errors)

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
 
 from thresher.api.llamacloud.paging import MOST, Page
 from thresher.api.llamacloud.values import MAX_NAME, NO_NUL, Name, Text
+from thresher.storage.file_list import SORTS
 
 Purpose = Literal["user_data", "parse", "extract", "split", "classify", "sheet", "agent_app"]
 
@@ -19,6 +20,10 @@ _EXTERNAL = {
     "pattern": NO_NUL,
     "description": "What the file is called elsewhere; kept as it is.",
 }
+
+ORDER = "Fields, with commas between, each with ` desc` behind it or not. Absent: the order of the uploads."
+_ONE = f" *({'|'.join(SORTS)})( +(asc|desc))? *"
+OrderBy = Annotated[str, StringConstraints(pattern=f"^({_ONE}(,{_ONE})*)?$")]
 
 
 class UploadFields(BaseModel):
@@ -41,7 +46,7 @@ class FileFilter(BaseModel):
 
 class FileQuery(BaseModel):
     filter: FileFilter | None = None
-    order_by: str | None = None
+    order_by: OrderBy | None = Field(None, description=ORDER)
     page_size: int | None = Field(None, ge=1, description=f"Items in the page; more than {MOST} are {MOST}.")
     page_token: str | None = None
 

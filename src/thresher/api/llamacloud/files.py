@@ -14,7 +14,7 @@ from thresher.api.llamacloud import file_schemas as schemas
 from thresher.api.llamacloud import paging
 from thresher.api.llamacloud.body import read_body, read_fields
 from thresher.api.llamacloud.downloads import not_found, url_of
-from thresher.api.llamacloud.errors import invalid, refusals
+from thresher.api.llamacloud.errors import refusals
 from thresher.api.llamacloud.paging import PageSize, PageToken
 from thresher.api.llamacloud.project import Reader, Writer, check_project
 from thresher.api.llamacloud.values import COMMAS, Text
@@ -29,8 +29,6 @@ from thresher.storage.files import File
 router = APIRouter(prefix="/api/v1/beta/files", tags=["files"])
 
 _FIELDS: dict[str, Any] = schemas.UploadFields.model_json_schema()["properties"]
-
-_ORDER = f"Fields, with commas between, each with ` desc` behind it or not: {', '.join(file_list.SORTS)}."
 
 
 @router.post(
@@ -69,7 +67,7 @@ async def list_files(
     ] = None,
     file_name: Annotated[Text | None, Query(description="Exactly this name.")] = None,
     external_file_id: Annotated[Text | None, Query(description="Exactly this id.")] = None,
-    order_by: Annotated[str | None, Query(description=_ORDER)] = None,
+    order_by: Annotated[schemas.OrderBy | None, Query(description=schemas.ORDER)] = None,
     expand: Annotated[
         list[Literal["download_url"]] | None, Query(description="Repeated, or with commas between."), COMMAS
     ] = None,
@@ -162,16 +160,8 @@ async def _page(
 
 
 def _order(text: str | None) -> Order:
-    order = []
-    for part in (text or "").split(","):
-        if not part.strip():
-            continue
-        name, _, direction = part.strip().partition(" ")
-        if name not in file_list.SORTS or direction not in ("", "asc", "desc"):
-            msg = f"Files are ordered by {', '.join(file_list.SORTS)}, or `... desc`."
-            raise invalid("query", "order_by", msg=msg, kind="order_by")
-        order.append((name, direction == "desc"))
-    return order
+    words = [part.split() for part in (text or "").split(",")]
+    return [(name, direction == ["desc"]) for name, *direction in filter(None, words)]
 
 
 def view(caller: Account, file: File, download: Mapping[str, Any] | None = None) -> dict[str, Any]:
