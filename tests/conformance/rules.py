@@ -33,6 +33,13 @@ _START = {
 }
 
 
+_CANCEL = {
+    # And whether a batch job is over already.
+    "include-name": "POST /api/v1/beta/batch-processing/{job_id}/cancel",
+    "checks": {"positive_data_acceptance": {"expected-statuses": [*_MET, "400"]}},
+}
+
+
 def configuration(
     key: str,
     ids: dict[str, list[str]],
@@ -52,6 +59,12 @@ def configuration(
     values = {**ids}
     for operation, parts in signed.items():
         values |= {f"{operation} {name}": [value] for name, value in parts.items()}
+    new_job = {
+        # And a directory that is put into it may stand beside items.
+        "include-name": "POST /api/v1/beta/batch-processing",
+        "checks": {"positive_data_acceptance": {"expected-statuses": [*_MET, "400"]}},
+        "parameters": {"body.directory_id": {"dictionary": "kept directory", "probability": 0.7}},
+    }
     values |= {"kept batch": batch[:1], "its event": event[:1], "kept directory": directory[:1]}
     diff = {
         "include-name": "GET /v1/batches/{batch_id}/diff",
@@ -92,7 +105,7 @@ def configuration(
                 "positive_data_acceptance": {"expected-statuses": _MET},
                 "negative_data_rejection": {"expected-statuses": _REFUSED},
             },
-            "operations": [_START, *hosted, diff, resend, members],
+            "operations": [_START, _CANCEL, new_job, *hosted, diff, resend, members],
             "dictionaries": {name: {"values": some} for name, some in values.items()},
             "parameters": {name: {"dictionary": name, "probability": 0.95 if name in _MOSTLY else 0.3} for name in ids},
         }

@@ -115,6 +115,7 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
     parsed = await kit.batch_of(worker.pool, [file] * 3)
     await kit.worker(api, worker.pool, {file: b"some text"}).work()
     files = [await _upload(api, name) for name in ("a.txt", "b.txt", "c.txt", "d.txt", "e.txt")]
+    jobs = [parsed, *[await kit.batch_of(worker.pool, [file], is_open=True) for _ in range(5)]]
     assert (await api.client.put("/v1/parsers/my-shop", json=definition)).status_code == 200
     assert (await api.client.delete(f"/v1/batches/{done.pop()['id']}")).status_code == 200
     async with api.app.state.thresher.connection() as connection:
@@ -127,6 +128,8 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
         "path.directory_file_id": members,
         "path.event_id": sent,
         "path.file_id": files,
+        "path.item_id": [str(file.id)],
+        "path.job_id": [job.public_id for job in jobs],
         "query.with": [batch["id"] for batch in done],
         "path.parse_job_id": [kit.job_id(api, parsed, n) for n in range(3)],
         "path.parser_id": ["my-shop", "my-shop@1", "@thresher/article"],

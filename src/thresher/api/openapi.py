@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, WithJsonSchema
 
 from thresher.api import parser_schemas
-from thresher.api.llamacloud import directory_schemas, file_schemas
+from thresher.api.llamacloud import directory_schemas, file_schemas, job_schemas
 from thresher.api.llamacloud.errors import ROOT
 from thresher.api.olostep import bodies, schemas
 from thresher.domain.problem import PROBLEMS as KINDS
@@ -38,6 +38,8 @@ _BODIES: tuple[type[BaseModel], ...] = (
     directory_schemas.ChangedFile,
     directory_schemas.DeletedFiles,
     file_schemas.FileQuery,
+    job_schemas.NewBatchJob,
+    job_schemas.CancelBatchJob,
     schemas.ExportLine,
     schemas.Error,
 )
@@ -49,6 +51,7 @@ _LIMITS = (
     ("CreateBatch", "webhook", "maxLength", "max_url_bytes"),
     ("TryWebhook", "webhook", "maxLength", "max_url_bytes"),
     ("Append", "items", "maxItems", "max_items"),
+    ("NewBatchJob", "item_ids", "maxItems", "max_items"),
     ("TrialModel", "url", "maxLength", "max_url_bytes"),
     ("UrlItem", "url", "maxLength", "max_url_bytes"),
     ("UrlItem", "custom_id", "maxLength", "max_custom_id_bytes"),

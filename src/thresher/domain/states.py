@@ -38,6 +38,34 @@ class ItemState(IntEnum):
     CANCELLED = 4  # the batch was cancelled before it was done
 
 
+class JobStatus(StrEnum):
+    """What the parse API calls the state of a batch."""
+
+    PENDING = "pending"
+    RUNNING = "running"  # from the first item that is taken in hand on
+    COMPLETED = "completed"  # every item has an end, be it a failure
+    FAILED = "failed"  # its time was over before that
+    CANCELLED = "cancelled"  # from the request on: nothing that is pending is begun any more
+
+    @classmethod
+    def of(cls, state: BatchState, outcome: Outcome | None, *, begun: bool) -> "JobStatus":
+        if state in (BatchState.OPEN, BatchState.RUNNING):
+            return cls.RUNNING if begun else cls.PENDING
+        ends = {Outcome.CANCELLED: cls.CANCELLED, Outcome.EXPIRED: cls.FAILED}
+        return ends.get(outcome, cls.COMPLETED) if outcome else cls.COMPLETED
+
+
+class ItemStatus(StrEnum):
+    """What the parse API calls the state of an item."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
 class SkipReason(StrEnum):
     """Why there was nothing to do for an item of the parse API; stored as its detail."""
 

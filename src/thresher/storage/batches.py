@@ -20,7 +20,7 @@ SELECT b.id, b.public_id, b.account_id, b.face, b.options, b.metadata, b.webhook
        b.root, (SELECT public_id FROM batch o WHERE o.id = b.retry_of) AS retry_of,
        (SELECT public_id FROM batch o WHERE o.id = b.compare_with) AS compare_with, b.changes,
        (SELECT public_id FROM batch o WHERE o.id = b.applied_to) AS applied_to, b.source, b.directory_id, p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished, p.parsed, p.unmatched, p.unparsed,
-       p.numbered, p.billed, p.stopped_at, p.finished_at, p.purged_at, p.rate, p.started_at, p.moved_at,
+       p.numbered, p.billed, p.stopped_at, p.finished_at, p.purged_at, p.rate, p.started_at, p.begun_at, p.moved_at,
        p.xmin::text || '.' || b.xmin::text AS version
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id
 """
@@ -90,6 +90,7 @@ class Batch:
     finished_at: datetime | None
     rate: float
     started_at: datetime | None
+    begun_at: datetime | None  # when the first of its items was taken in hand
     moved_at: datetime | None
     version: str  # changes with whatever is written of the batch
 

@@ -188,7 +188,9 @@ def read_rows(rows: Sequence[asyncpg.Record], batch: Batch, keys: Mapping[int, s
     """Rows as items. What nothing settled is what the end of its batch makes of it."""
     overlay = left_as(batch)
     return [
-        _item(row, batch, overlay=overlay if row["state"] == ItemState.PENDING else None, key=keys.get(row["pack_id"]))
+        read_row(
+            row, batch, overlay=overlay if row["state"] == ItemState.PENDING else None, key=keys.get(row["pack_id"])
+        )
         for row in rows
     ]
 
@@ -199,7 +201,7 @@ async def page_unsettled(connection: Connection, batch: Batch, *, processing: bo
     if batch.state is BatchState.DONE:
         return Page([], count, None)
     rows = await connection.fetch(_UNSETTLED, batch.id, max(cursor - 1, 0), processing, limit + 1)
-    found = [_item(row, batch) for row in rows]
+    found = [read_row(row, batch) for row in rows]
     return Page(found[:limit], count, found[limit].ord + 1 if len(found) > limit else None)
 
 
@@ -209,8 +211,8 @@ async def get(connection: Connection, batch: Batch, ord_: int) -> Item | None:
     if row is None:
         return None
     if row["state"] == ItemState.PENDING and batch.state is BatchState.DONE:
-        return _item(row, batch, overlay=left_as(batch))
-    return _item(row, batch, key=row["key"])
+        return read_row(row, batch, overlay=left_as(batch))
+    return read_row(row, batch, key=row["key"])
 
 
 def left_as(batch: Batch) -> tuple[ItemState, FailureCode]:
@@ -229,13 +231,14 @@ def _counts(batch: Batch) -> dict[ItemState, int]:
     }
 
 
-def _item(
+def read_row(
     row: asyncpg.Record,
     batch: Batch,
     *,
     overlay: tuple[ItemState, FailureCode] | None = None,
     key: str | None = None,
 ) -> Item:
+    """A row as an item; `overlay` is what the end of its batch makes of one that nothing settled."""
     state, failure = ItemState(row["state"]), FailureCode(row["failure"]) if row["failure"] else None
     detail = row["detail"]
     if overlay is not None:
@@ -258,7 +261,7 @@ def _item(
         key,
         own := row["options"],
         batch.options | own if own else batch.options,
-        batch.finished_at if overlay is not None else row["finished_at"],
+        (batch.finished_at or batch.stopped_at) if overlay is not None else row["finished_at"],
         row["file_id"],
         row["name"],
         row["content_id"],

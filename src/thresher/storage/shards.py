@@ -90,7 +90,8 @@ run AS (
     RETURNING starts, dispatched_at, tag, held, carry, bucket, seen
 ),
 counted AS (
-    UPDATE batch_progress p SET processing = p.processing + run.held - $3 FROM run WHERE p.batch_id = $2
+    UPDATE batch_progress p SET processing = p.processing + run.held - $3, begun_at = coalesce(p.begun_at, now())
+    FROM run WHERE p.batch_id = $2
 ),
 ticked AS (UPDATE fair_clock c SET tag = run.tag FROM run WHERE c.tag < run.tag)
 SELECT run.starts, run.dispatched_at, run.carry, run.bucket, run.seen, b.applied_to, b.public_id, b.options, b.headers, b.price, b.deadline_at,

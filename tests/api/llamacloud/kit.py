@@ -31,8 +31,10 @@ async def put(api: Api, pool: Pool, name: str, data: bytes, external_file_id: st
         return await files.create(connection, received, name, "parse", external_file_id)
 
 
-async def batch_of(pool: Pool, some: list[File], parameters: Mapping[str, Any] | None = None) -> Batch:
-    """A batch of the parse API of these files, in their order."""
+async def batch_of(
+    pool: Pool, some: list[File], parameters: Mapping[str, Any] | None = None, *, is_open: bool = False
+) -> Batch:
+    """A batch of the parse API of these files, in their order; nobody works at one that is left open."""
     items = [
         submit.NewItem(f"file:{file.id}", url.BUCKETS + n % url.STORE_BUCKETS, str(file.id), file=file)
         for n, file in enumerate(some)
@@ -40,7 +42,9 @@ async def batch_of(pool: Pool, some: list[File], parameters: Mapping[str, Any] |
     options = ParseJob.asked(parameters or {}).options
     async with pool.acquire() as connection:
         account = await connection.fetchval("SELECT min(id) FROM account")
-        new = submit.NewBatch(account, "llamacloud", items, 3600, 100, options, {}, public_id=ids.prefixed("bjb"))
+        new = submit.NewBatch(
+            account, "llamacloud", items, 3600, 100, options, {}, open=is_open, public_id=ids.prefixed("bjb")
+        )
         return await submit.create(connection, new)
 
 

@@ -21,6 +21,8 @@ class Names:
     directory_file_id: str
     file_id: str
     parse_job_id: str
+    job_id: str
+    item_id: str
     name: str = "page-1.jpg"
 
 
@@ -29,6 +31,7 @@ Call = dict[str, Any]  # what httpx is told beside the method and the path
 DIRECTORIES = "/api/v1/beta/directories"
 FILES = "/api/v1/beta/files"
 MEMBERS = f"{DIRECTORIES}/{{directory_id}}/files"
+BATCH_JOBS = "/api/v1/beta/batch-processing"
 PARSE = "/api/v2/parse"
 JOBS = tuple(f"GET {root}/job/{{parse_job_id}}" for root in ("/api/v1/parsing", "/api/parsing"))
 RESULTS = ("details", *(f"result/{form}" for form in ("markdown", "text", "json", "raw/markdown", "raw/text")))
@@ -48,6 +51,11 @@ CALLS: dict[str, Callable[[Names], Call]] = {
     f"GET {MEMBERS}/{{directory_file_id}}": lambda _: {},
     f"PATCH {MEMBERS}/{{directory_file_id}}": lambda names: {"json": {"target_directory_id": names.directory_id}},
     f"DELETE {MEMBERS}/{{directory_file_id}}": lambda _: {},
+    f"GET {BATCH_JOBS}/{{job_id}}": lambda _: {},
+    f"GET {BATCH_JOBS}/{{job_id}}/items": lambda _: {},
+    f"GET {BATCH_JOBS}/items/{{item_id}}/processing-results": lambda _: {},
+    f"POST {BATCH_JOBS}": lambda names: {"json": {"job_config": {}, "directory_id": names.directory_id}},
+    f"POST {BATCH_JOBS}/{{job_id}}/cancel": lambda _: {"json": {}},
     f"GET {PARSE}/{{parse_job_id}}": lambda _: {"params": {"expand": "text"}},
     **dict.fromkeys(JOBS, lambda _: {}),
     **{f"{job}/{form}": lambda _: {} for job in JOBS for form in RESULTS},
@@ -57,7 +65,7 @@ CALLS: dict[str, Callable[[Names], Call]] = {
 NOWHERE: dict[str, Callable[[Names], Call]] = {f"{job}/result/image/{{name}}": lambda _: {} for job in JOBS}
 
 # Lists, which are to be empty for a stranger.
-LISTS = {f"GET {DIRECTORIES}", f"GET {FILES}", f"POST {FILES}/query"}
+LISTS = {f"GET {DIRECTORIES}", f"GET {FILES}", f"POST {FILES}/query", f"GET {BATCH_JOBS}"}
 
 # What names nothing but what it makes.
 MAKES = {f"POST {DIRECTORIES}", f"POST {FILES}"}
@@ -93,7 +101,9 @@ async def owned(api: Api, pool: Pool) -> Names:
     member = await api.client.post(MEMBERS.format(directory_id=directory), json={"file_id": str(file.id)})
     batch = await kit.batch_of(pool, [file])
     await kit.worker(api, pool, {file: b"some text"}).work()
-    return Names(directory, member.json()["id"], str(file.id), kit.job_id(api, batch))
+    waiting = await kit.batch_of(pool, [file], is_open=True)
+    made = (kit.job_id(api, batch), waiting.public_id, str(file.id))
+    return Names(directory, member.json()["id"], str(file.id), *made)
 
 
 async def everything(pool: Pool) -> list[Any]:
@@ -105,7 +115,8 @@ async def test_what_is_anothers_looks_like_what_is_not_there_on_every_route(
 ) -> None:
     assert set(routes(api.app)) == {*CALLS, *NOWHERE, *LISTS, *MAKES}
     own = await owned(api, pool)
-    unknown = Names(f"dir-{uuid4()}", f"dfl-{uuid4()}", str(uuid4()), f"pjb-{uuid4()}")
+    made = (f"pjb-{uuid4()}", f"bjb-{uuid4()}", str(uuid4()))
+    unknown = Names(f"dir-{uuid4()}", f"dfl-{uuid4()}", str(uuid4()), *made)
     before = await everything(pool)
     for call in (*CALLS, *NOWHERE):
         nothing = await ask(api, call, unknown, stranger)

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -12,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 MAX_NAME = 3000  # characters
 MAX_METADATA = 16 * 1024  # bytes, as JSON
+MAX_PARAMETERS = 256 * 1024  # the same, of a parse job: some are prompts
 
 _DATE = re.compile(r"[0-9]{4}-")
 NO_NUL = r"^[^\x00]*$"  # which PostgreSQL keeps in no text
@@ -42,7 +44,7 @@ def _in_utc(value: datetime) -> datetime:
 Moment = Annotated[datetime, BeforeValidator(_in_words), AfterValidator(_in_utc)]
 
 
-def _kept(value: dict[str, T]) -> dict[str, T]:
+def _kept(value: dict[str, T], most: int = MAX_METADATA) -> dict[str, T]:
     for text in _texts(value):
         if "\0" in text:
             raise PydanticCustomError(BEYOND, "NUL characters cannot be kept")
@@ -50,8 +52,8 @@ def _kept(value: dict[str, T]) -> dict[str, T]:
         size = len(orjson.dumps(value))
     except (TypeError, ValueError) as error:
         raise PydanticCustomError(BEYOND, "This cannot be kept: {error}", {"error": str(error)}) from None
-    if size > MAX_METADATA:
-        context = {"size": size, "limit": MAX_METADATA}
+    if size > most:
+        context = {"size": size, "limit": most}
         raise PydanticCustomError(BEYOND, "This is {size} bytes of JSON, more than the limit of {limit}", context)
     return value
 
@@ -71,8 +73,9 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(one)
 
 
-# A JSON object, and one whose values are as those of files may be.
+# A JSON object, one of parameters, and one whose values are as those of files may be.
 Json = Annotated[dict[str, Any], AfterValidator(_kept)]
+Parameters = Annotated[dict[str, Any], AfterValidator(partial(_kept, most=MAX_PARAMETERS))]
 Metadata = Annotated[dict[str, str | int | float | bool | list[str] | None], AfterValidator(_kept)]
 
 

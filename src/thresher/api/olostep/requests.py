@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from thresher.api import receivers
 from thresher.api.olostep.choices import read_choice
 from thresher.api.olostep.faults import Faults, kind_of
 from thresher.api.olostep.headers import read_headers
@@ -15,13 +16,10 @@ from thresher.api.olostep.items import items_name, read_items, wait_fault
 from thresher.api.olostep.link_options import read_links_on_page
 from thresher.api.olostep.parser_choice import read_parser
 from thresher.api.olostep.refusals import Refusals
-from thresher.api.olostep.urls import read_url
 from thresher.domain import country, metadata, source
 from thresher.domain import webhook as webhooks
-from thresher.domain.address import AllowList
 from thresher.domain.choices import Content, OnBlocked, RobotsMode
 from thresher.domain.problem import Problem, ProblemCode
-from thresher.domain.url import InvalidUrl
 from thresher.settings import Settings
 from thresher.storage.submit import NewItem
 
@@ -198,13 +196,8 @@ def read_webhook(request: dict[str, Any], settings: Settings, faults: Faults, *,
     if not isinstance(value, str):
         faults.add((name,), f"must be a string, not {kind_of(value)}")
         return None
-    try:
-        parsed = read_url(value, settings.max_url_bytes)
-    except InvalidUrl as error:
-        faults.add((name,), str(error))
-        return None
-    if fault := webhooks.refusal(parsed, AllowList(settings.webhook_allow), settings.nat64_prefixes):
-        faults.add((name,), fault, "receiver")
+    if fault := receivers.fault(value, settings):
+        faults.add((name,), *fault)
     return value
 
 

@@ -81,8 +81,15 @@ CREATE INDEX directory_file_of ON directory_file (file_id) WHERE file_id IS NOT 
 ALTER TABLE item ADD COLUMN file_id uuid, ADD COLUMN content_id bigint, ADD COLUMN name text,
     ADD CHECK ((file_id IS NULL) = (content_id IS NULL) AND (file_id IS NULL) = (name IS NULL));
 
-CREATE INDEX item_file ON item (file_id, batch_id) WHERE file_id IS NOT NULL;
+-- What became of a file under the name that callers know it by: custom_ids may be too long for an index.
+CREATE INDEX item_named ON item (hashtextextended(custom_id, 0), batch_id) WHERE file_id IS NOT NULL;
 CREATE INDEX item_content ON item (content_id, batch_id) WHERE content_id IS NOT NULL AND state = 1;
 
 -- The directory that a batch was made of.
 ALTER TABLE batch ADD COLUMN directory_id uuid;
+
+-- The batches of the parse API by what they are there: its batch jobs, batches and single parses have ids that tell.
+CREATE INDEX batch_parse ON batch (account_id, left(public_id, 4), id DESC) WHERE face = 'llamacloud';
+
+-- begun_at: when the first of its items was taken in hand.
+ALTER TABLE batch_progress ADD COLUMN begun_at timestamptz;
