@@ -17,15 +17,17 @@ from thresher.convert.sandbox import Converted, Elsewhere, Sandbox
 from thresher.settings import Settings
 
 _PLAIN = How()
+_LARGE_FILE = 2**18  # bytes: of text, what is converted in some ten milliseconds
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentLimits:
-    """Of the child for documents: seconds, processor seconds, bytes beyond its start; and the bounds of one document."""
+    """Of the child for documents: seconds, processor seconds, bytes beyond its start, bytes of a file; and the bounds of one document."""
 
     timeout: float = 300.0
     cpu_seconds: float = 240.0
     memory_bytes: int = 2**31
+    max_bytes: int = 2**27
     bounds: Bounds = field(default_factory=Bounds)
 
 
@@ -47,9 +49,10 @@ class Converter:
         documents: DocumentLimits | None = None,
     ) -> None:
         own = documents or DocumentLimits()
-        most = (max_decoded_bytes, max_output_bytes)
-        self._pages = Sandbox(timeout, Limits(cpu_seconds or timeout, memory_bytes, *most))
-        self._documents = Sandbox(own.timeout, Limits(own.cpu_seconds, own.memory_bytes, *most), own.bounds)
+        largest = max(max_decoded_bytes, own.max_bytes)
+        self._pages = Sandbox(timeout, Limits(cpu_seconds or timeout, memory_bytes, max_decoded_bytes, max_output_bytes))
+        limits = Limits(own.cpu_seconds, own.memory_bytes, largest, max_output_bytes)
+        self._documents = Sandbox(own.timeout, limits, own.bounds)
         self._largest_page = max_decoded_bytes
 
     @classmethod
@@ -70,7 +73,11 @@ class Converter:
             max_decoded_bytes=settings.max_decoded_bytes,
             max_output_bytes=settings.max_output_bytes,
             documents=DocumentLimits(
-                settings.document_timeout, settings.document_cpu_seconds, settings.document_memory_bytes, bounds
+                settings.document_timeout,
+                settings.document_cpu_seconds,
+                settings.document_memory_bytes,
+                settings.document_max_bytes,
+                bounds,
             ),
         )
 
@@ -105,7 +112,8 @@ class Converter:
         Raises ItemFailed with the child's code; `conversion_limit` over time, processor time, memory or output;
         `conversion_failed` if two children died of it. Raises SpawnFailed if no child can be started, RuntimeError if not running.
         """
-        if len(source.body) > self._largest_page:  # more than the child for pages has room for
+        # More than the child for pages has room for; or a file that may take it longer than pages should wait.
+        if len(source.body) > (self._largest_page if source.name is None else _LARGE_FILE):
             return await self._documents.convert(source, meta or {}, how)
         try:
             return await self._pages.convert(source, meta or {}, how)

@@ -101,7 +101,10 @@ class Sandbox:
         self._queue.append(job)
         self._hand_over()
         self._wake.set()
-        return await job.done
+        try:
+            return await job.done
+        finally:
+            del job  # a failure that is raised holds this frame, and it is the job's: a body would stay until it is collected
 
     async def close(self) -> None:
         """End the child and fail what waits. Safe to call twice; no process and no descriptor is left."""
