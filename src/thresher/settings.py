@@ -264,7 +264,7 @@ class Settings(BaseSettings):
     item_timeout: float = Field(
         600.0,
         gt=0,
-        description="Seconds from an item's dispatch to its forced end; counted anew while it only waits for its turn at a host, also after a redirect to another.",
+        description="Seconds from an item's dispatch to its forced end; counted anew while it only waits for its turn at a host, also after a redirect to another. What is read from the store has the time of two documents besides.",
     )
     batch_timeout: float = Field(
         86_400.0,

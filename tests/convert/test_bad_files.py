@@ -171,6 +171,19 @@ async def test_every_bad_document_fails_by_name_and_its_neighbour_is_converted()
         await converter.close()
 
 
+async def test_a_file_of_text_may_be_larger_than_a_page_and_what_it_makes_no_larger_than_the_limit() -> None:
+    limits = DocumentLimits(max_bytes=8 * MIB, bounds=BOUNDS)
+    most = {"max_decoded_bytes": MIB, "max_output_bytes": 8 * MIB}
+    converter = Converter(timeout=60, memory_bytes=512 * MIB, documents=limits, **most)
+    await converter.start()
+    try:
+        assert await outcome(converter, "a.txt", b"some words\n" * 100_000) == "ok: 1100000"
+        said = await outcome(converter, "a.txt", b"some words\n" * 500_000)
+        assert said.startswith("conversion_limit: output: the document has 11000000 bytes or more")
+    finally:
+        await converter.close()
+
+
 async def test_a_document_that_does_not_end_is_ended_and_delays_no_page() -> None:
     converter = await make(timeout=1)
     endless = pdf.pdf(TEXT + b"\n0 0 m 9 9 l S" * 3_000_000)

@@ -1,12 +1,14 @@
 """Conversions in a child that is killed, hangs, swells or is simply busy."""
 
 import asyncio
+import gc
 import gzip
 import os
 import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import psutil
@@ -120,6 +122,19 @@ async def test_a_page_that_fails_carries_the_childs_code_and_harms_no_other(conv
     ]
     assert [each.facts["title"] for each in results[1::2]] == ["1", "2"]
     assert converter.pid == pid
+
+
+async def test_a_failure_that_is_forgotten_keeps_no_body(converter):
+    gc.disable()
+    try:
+        try:
+            await converter.convert(Source("https://barn.example/", b"not gzip", "text/html", "gzip"))
+        except ItemFailed as failed:
+            failure = weakref.ref(failed)
+        await asyncio.sleep(0)  # the loop lets go of what has just woken this task
+        assert failure() is None, "nothing but its frames held the body"
+    finally:
+        gc.enable()
 
 
 async def test_a_child_killed_while_computing_costs_nobody_anything(converter):

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tests.files.pdf import paragraphs, pdf
 from tests.storage import laws
-from tests.support.cluster import Cluster, new_items, until_done
+from tests.support.cluster import Cluster, new_items, until, until_done
 from tests.support.files import items_of, submit_files, upload
 from tests.support.invariants import check_done
 from tests.support.origin import Origin
@@ -110,3 +111,18 @@ async def test_files_are_converted_skipped_or_fail_by_name_and_mix_with_urls(
     assert [(row["state"], row["failure"]) for row in last] == [(1, None), (1, None), (2, "too_large")]
     assert last[2]["detail"] == f"The file has {LIMIT + 1} bytes, and THRESHER_DOCUMENT_MAX_BYTES is {LIMIT}."
     assert [path for _, path in origin.asked if path != "/robots.txt"] == ["/page/x"]
+
+    # A worker is killed with a document in hand: another converts it, once.
+    worker = psutil.Process(cluster.processes[0].pid)
+    [child] = [one for one in worker.children() if any("documents=" in word for word in one.cmdline())]
+    child.suspend()
+    held = await submit_files(pool, [book, sheet], {"do_not_cache": True, "page_prefix": "p"})
+    await until(pool, held, lambda now: now.completed == 1)
+    worker.kill()
+    assert (await until(pool, held, lambda now: True)).processing == 1
+    await cluster.start(1, THRESHER_HEARTBEAT="2")
+    held = await until_done(pool, held)
+    assert (held.outcome, held.billed) == ("all_ok", 2)
+    await check_done(pool, held)
+    async with pool.acquire() as connection:
+        await laws.check(connection)

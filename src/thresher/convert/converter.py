@@ -50,7 +50,9 @@ class Converter:
     ) -> None:
         own = documents or DocumentLimits()
         largest = max(max_decoded_bytes, own.max_bytes)
-        self._pages = Sandbox(timeout, Limits(cpu_seconds or timeout, memory_bytes, max_decoded_bytes, max_output_bytes))
+        self._pages = Sandbox(
+            timeout, Limits(cpu_seconds or timeout, memory_bytes, max_decoded_bytes, max_output_bytes)
+        )
         limits = Limits(own.cpu_seconds, own.memory_bytes, largest, max_output_bytes)
         self._documents = Sandbox(own.timeout, limits, own.bounds)
         self._largest_page = max_decoded_bytes

@@ -49,7 +49,11 @@ def encode(source: Source, document: Document, meta: dict[str, Any], *, max_outp
 
     Raises OverflowError if all that was made has, as JSON, more than `max_output_bytes`.
     """
-    texts = [document.markdown, document.text, *(text for page in document.pages for text in (page.markdown, page.text))]
+    texts = [
+        document.markdown,
+        document.text,
+        *(text for page in document.pages for text in (page.markdown, page.text)),
+    ]
     if max_output_bytes is not None and (least := sum(map(len, texts))) > max_output_bytes:
         # Before it becomes JSON: where memory is at its limit, orjson does not fail, but ends the process.
         raise OverflowError(f"the document has {least} bytes or more")

@@ -104,7 +104,8 @@ class Sandbox:
         try:
             return await job.done
         finally:
-            del job  # a failure that is raised holds this frame, and it is the job's: a body would stay until it is collected
+            # A failure that is raised holds this frame, and is held by the job: a body would stay until it is collected.
+            del job
 
     async def close(self) -> None:
         """End the child and fail what waits. Safe to call twice; no process and no descriptor is left."""
