@@ -26,7 +26,12 @@ def commands() -> dict[str, Any]:
 
 
 def flags(command: Any) -> set[str]:
-    return {word for parameter in command.params for word in parameter.opts if word.startswith("-")}
+    return {
+        word
+        for parameter in command.params
+        for word in (*parameter.opts, *parameter.secondary_opts)
+        if word.startswith("-")
+    }
 
 
 @pytest.mark.parametrize("words", commands())

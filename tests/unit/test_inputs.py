@@ -8,12 +8,23 @@ from typing import Any
 
 import pytest
 
-from thresher.cli.client.inputs import MAX_LINE, InputError, InputFormat, check, entries
-from thresher.cli.client.slices import MAX_LINES, slices
+from thresher.cli.client.inputs import MAX_LINE, Entry, InputFormat, entries
+from thresher.cli.client.slices import MAX_FILES, MAX_LINES, slices
+from thresher.cli.client.sources import InputError, Kind, Source, find, is_url
 
 
-def read(*sources: Path | str, input_format: InputFormat | None = None) -> list[dict[str, Any]]:
-    return [json.loads(entry.item) for entry in entries([str(source) for source in sources], input_format)]
+def look(*words: Path | str, as_files: bool | None = None, most: int = 1000) -> list[Source]:
+    return find([*map(str, words)], as_files=as_files, most_bytes=most, tell=lambda sentence: None)
+
+
+def every(*words: Path | str, input_format: InputFormat | None = None) -> list[Entry]:
+    """The entries of URLs and lists, whether there are such lists or not."""
+    kinds = {True: Kind.URL, False: Kind.LIST}
+    return [*entries([Source(str(word), kinds[is_url(str(word))]) for word in words], input_format)]
+
+
+def read(*words: Path | str, input_format: InputFormat | None = None) -> list[dict[str, Any]]:
+    return [json.loads(entry.item) for entry in every(*words, input_format=input_format)]
 
 
 @pytest.fixture
@@ -71,7 +82,7 @@ def test_cells_without_a_name_may_be_empty(file: Any) -> None:
 def test_a_named_pipe_is_left_to_the_one_who_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    check([str(path)])  # would wait for a writer, and leave it without a reader
+    look(path)  # would wait for a writer, and leave it without a reader
     writer = threading.Thread(target=lambda: path.write_text("http://a.example/\n"), daemon=True)
     writer.start()
     assert read(path) == [A]
@@ -79,7 +90,7 @@ def test_a_named_pipe_is_left_to_the_one_who_reads_it(tmp_path: Path) -> None:
 
 def test_a_file_that_is_gone_since_it_was_looked_at_is_an_error_of_the_input(file: Any) -> None:
     path = file("urls.txt", "http://a.example/\n")
-    check([str(path)])
+    look(path)
     path.unlink()
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read(path)
@@ -145,18 +156,17 @@ def test_what_cannot_be_read_is_named_by_file_and_line(file: Any, name: str, con
 def test_sources_that_cannot_be_read_are_found_before_anything_is_begun(file: Any, tmp_path: Path) -> None:
     for sources, complaint in (
         ([str(tmp_path / "none.txt")], "No such file"),
-        ([str(tmp_path)], "directory"),
         (["-", "-"], "only once"),
         ([], "no input"),
     ):
         with pytest.raises(InputError, match=complaint):
-            check(sources)
-    check([str(file("a.txt", "")), "-", "http://a.example/"])
+            look(*sources)
+    look(file("a.txt", ""), "-", "http://a.example/")
 
 
 def test_slices_are_bounded_and_know_the_places_of_their_items(file: Any) -> None:
     path = file("urls.txt", "# first\n" + "".join(f"http://a.example/{n}\n" for n in range(2 * MAX_LINES + 1)))
-    parts = list(slices(entries([str(path)], None)))
+    parts = list(slices(iter(every(path))))
     assert [(part.offset, part.end) for part in parts] == [
         (0, MAX_LINES),
         (MAX_LINES, 2 * MAX_LINES),
@@ -169,8 +179,114 @@ def test_slices_are_bounded_and_know_the_places_of_their_items(file: Any) -> Non
 
 def test_slices_go_on_behind_what_was_taken_already(file: Any) -> None:
     path = str(file("urls.txt", "http://a.example/\nhttp://b.example/\n"))
-    (part,) = slices(entries([path], None), skip=1)
+    (part,) = slices(iter(every(path)), skip=1)
     assert (part.offset, part.body) == (1, b'{"url":"http://b.example/"}\n')
-    assert list(slices(entries([path], None), skip=2)) == []
+    assert list(slices(iter(every(path)), skip=2)) == []
     with pytest.raises(InputError, match="another one"):
-        list(slices(entries([path], None), skip=3))
+        list(slices(iter(every(path)), skip=3))
+
+
+def kinds(found: list[Source], folder: Path) -> list[tuple[str, str]]:
+    return [(source.name.removeprefix(f"{folder}/"), source.kind.value) for source in found]
+
+
+def test_a_name_says_whether_it_is_a_document_or_a_list_and_flags_say_it_for_all(file: Any, tmp_path: Path) -> None:
+    names = [
+        "a.pdf",
+        "B.DOCX",
+        "c.md",
+        "d.html",
+        "urls.txt",
+        "urls.csv",
+        "urls.json",
+        "urls.jsonl",
+        "urls",
+        "urls.list",
+    ]
+    paths = [file(name, "x") for name in names]
+    documents = [(name, "file") for name in names[:4]]
+    assert kinds(look(*paths), tmp_path) == documents + [(name, "list") for name in names[4:]]
+    assert kinds(look(*paths, as_files=True), tmp_path) == [(name, "file") for name in names]
+    assert kinds(look(*paths, as_files=False), tmp_path) == [(name, "list") for name in names]
+    beside = look("-", "https://a.example/b.pdf", paths[0], as_files=True)
+    assert [source.kind for source in beside] == [Kind.STDIN, Kind.URL, Kind.FILE]
+
+
+def test_a_folder_is_the_documents_in_it_and_below_in_order_and_what_is_left_out_is_counted(tmp_path: Path) -> None:
+    for name in ("b.pdf", "a.txt", "x.png", ".hidden.pdf", "sub/c.csv", "sub/deep/d.DOCX", ".git/e.pdf", "a/f.eml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (tmp_path / "sub" / "loop").symlink_to(tmp_path)
+    told: list[str] = []
+    found = find([f"{tmp_path}/"], as_files=None, most_bytes=1, tell=told.append)
+    expected = ["a.txt", "b.pdf", "a/f.eml", "sub/c.csv", "sub/deep/d.DOCX"]
+    assert kinds(found, tmp_path) == [(name, "file") for name in expected]
+    assert [one.partition(" ")[0] for one in told] == ["1"]
+    assert ("x.png", "file") in kinds(look(tmp_path, as_files=True), tmp_path)
+
+
+def test_every_file_that_cannot_be_sent_is_named_before_anything_is_begun(file: Any, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "x.png").write_text("x")
+    (tmp_path / "nothing").mkdir()
+    os.mkfifo(tmp_path / "pipe.pdf")
+    strange = os.fsdecode(bytes(tmp_path) + b"/\xff.pdf")
+    Path(strange).write_text("x")
+    wrong = [
+        file("empty.pdf", ""),
+        file("large.pdf", "x" * 1001),
+        tmp_path / "none.pdf",
+        tmp_path / "pipe.pdf",
+        strange,
+    ]
+    wrong += [tmp_path / "pictures", tmp_path / "nothing"]
+    with pytest.raises(InputError) as raised:
+        look(file("good.pdf", "x"), *wrong)
+    lines = str(raised.value).replace(f"{tmp_path}/", "").splitlines()
+    assert lines == [
+        "empty.pdf is empty",
+        "large.pdf has 1,001 bytes; the limit is 1,000 (THRESHER_MAX_FILE_BYTES)",
+        "none.pdf cannot be read: No such file or directory",
+        "pipe.pdf cannot be read: is no regular file",
+        f"'{tmp_path}/\\udcff.pdf': the name is not UTF-8".replace(f"{tmp_path}/", ""),
+        "pictures has nothing in it but files that are none of those that are converted, by their names",
+        "nothing has nothing in it",
+    ]
+    assert raised.value.code == 2
+    with pytest.raises(InputError, match="and 2 more"):
+        look(*[tmp_path / f"{n}.pdf" for n in range(12)])
+    with pytest.raises(InputError, match="is a directory"):
+        look(tmp_path, as_files=False)
+
+
+def test_a_list_names_files_beside_it_and_results_are_input_again(file: Any, tmp_path: Path) -> None:
+    table = file("all.csv", "custom_id;file;url\n;a.pdf;\nx;sub/b.pdf;\n;;http://a.example/\n")
+    lines = file("all.jsonl", '{"file": "/c.pdf", "parser": "none"}\n{"file": null, "url": "http://b.example/"}\n')
+    result = {"custom_id": "p", "url": "file:0f1e", "file_id": "0f1e", "name": "p.pdf", "status": "failed"}
+    again = file("out.jsonl", json.dumps(result) + "\n")
+    found = every(table, lines, again)
+    assert [(json.loads(entry.item), entry.file) for entry in found] == [
+        ({"custom_id": "a.pdf"}, tmp_path / "a.pdf"),
+        ({"custom_id": "x"}, tmp_path / "sub" / "b.pdf"),
+        (A, None),
+        ({"custom_id": "/c.pdf", "parser": "none"}, Path("/c.pdf")),
+        (B, None),
+        ({"custom_id": "p", "file_id": "0f1e"}, None),
+    ]
+    assert json.loads(found[0].having(file_id="1").item) == {"custom_id": "a.pdf", "file_id": "1"}
+    for name, content, complaint in (
+        ("a.csv", "url,file\nhttp://a.example/,b.pdf\n", "line 2: a file beside a url"),
+        ("a.csv", 'url,file\n,\n\nx,\n,y\n,,\n"","",z\n', "line 7: no url and no file in this row"),
+        ("a.jsonl", '{"file": 7}\n', "line 1: file must be a path"),
+        ("a.jsonl", '{"file": "a", "file_id": "b"}\n', "line 1: a file beside"),
+        ("a.txt", b"\xff\xff\n", "save the file as UTF-8; --files takes it as a document"),
+    ):
+        with pytest.raises(InputError, match=complaint):
+            every(file(name, content))
+
+
+def test_a_slice_has_so_many_files_that_little_is_sent_again(tmp_path: Path) -> None:
+    sources = [Source(f"{n}.pdf", Kind.FILE, 1) for n in range(MAX_FILES + 1)]
+    parts = list(slices(entries(sources, None)))
+    assert [len(part.entries) for part in parts] == [MAX_FILES, 1]
+    assert (parts[1].entries[0].place, parts[1].entries[0].line) == (f"{MAX_FILES}.pdf", 0)

@@ -1,4 +1,4 @@
-"""The pages of a document as the parse API shows them. Pure: from the pages of a frame to plain values.
+"""The pages of a document as they are shown, mostly as the parse API does. Pure: from the pages of a frame to plain values.
 
 A page that could not be converted stands in its place, with the reason.
 """
@@ -12,6 +12,11 @@ from thresher.convert.documents.items import of_page
 
 Page = Mapping[str, Any]  # with the members of convert.document.DocumentPage
 Shown = list[dict[str, Any]]
+
+
+def whole(pages: Sequence[Page]) -> Shown:
+    """The pages with all their members, as docs/documents.md has them."""
+    return [{**page, "items": of_page(page)} for page in pages]
 
 
 def markdown(pages: Sequence[Page]) -> Shown:

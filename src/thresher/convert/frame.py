@@ -193,17 +193,12 @@ class Frame:
         return self._part("body")
 
     @functools.cached_property
-    def pages_json(self) -> bytes | None:
-        """The pages as the JSON in which they are stored; None if the document has none."""
-        return self._part("pages") if "pages" in self.header["parts"] else None
-
-    @functools.cached_property
     def pages(self) -> list[dict[str, Any]]:
         """The pages, each with the members of `DocumentPage`; none if the document has no pages."""
-        if self.pages_json is None:
+        if "pages" not in self.header["parts"]:
             return []
         try:
-            return cast("list[dict[str, Any]]", orjson.loads(self.pages_json))
+            return cast("list[dict[str, Any]]", orjson.loads(self._part("pages")))
         except orjson.JSONDecodeError:
             raise FrameError("the part pages is damaged") from None
 

@@ -56,12 +56,12 @@ def content_of(frame: Frame, name: str, html_limit: int) -> str | None:
             return frame.html(html_limit)
         case "json":
             return frame.json(html_limit)
-        case "pages":
-            return frame.pages_json.decode() if frame.pages_json else None
         case "markdown":
             return frame.markdown
         case "text":
             return frame.text
+        case "pages":
+            return orjson.dumps(pages.whole(frame.pages)).decode() if frame.pages else None
         case _:
             return pages.as_json(name, frame.pages) if frame.pages else None
 

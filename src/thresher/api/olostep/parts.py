@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from thresher.api import pages
 from thresher.api.olostep.queries import EXPORTED
 from thresher.convert.frame import Frame, FrameError
 from thresher.domain.failure import ItemFailed
@@ -54,8 +55,8 @@ class Parts:
                 found["html"] = frame.html(self._html_limit)
             if "json" in found:
                 found["json"] = frame.json(self._html_limit)
-            if self._pages and frame.pages_json is not None:
-                found["pages"] = orjson.Fragment(frame.pages_json)
+            if self._pages and frame.pages:
+                found["pages"] = pages.whole(frame.pages)
         except ItemFailed:  # the limit was lowered since the page was fetched
             found["size_exceeded"] = True
         return frame.header, found

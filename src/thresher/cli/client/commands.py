@@ -14,6 +14,7 @@ from thresher.cli.client.inputs import InputFormat
 from thresher.cli.client.words import DEFAULT_FORMATS, MORE_FORMATS, STATUSES
 from thresher.cli.errors import ExitCode, expected_errors, fail, load_settings
 from thresher.cli.options import DataDirectory, Json
+from thresher.domain import ids
 from thresher.domain.change import Change
 from thresher.domain.choices import Content, OnBlocked, RobotsMode
 from thresher.domain.failure import FailureCode
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id: batch_...")]
+BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id: batch_..., or bjb-... of a batch job.")]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -37,21 +38,36 @@ Out = Annotated[
 Formats = Annotated[
     list[str] | None,
     typer.Option(
-        "--format", metavar="FORMAT", help="Add html, text or json to markdown and links. With commas, or repeated."
+        "--format",
+        metavar="FORMAT",
+        help="Add html, text, json or pages to markdown and links. With commas, or repeated.",
     ),
 ]
 Stream = Annotated[bool, typer.Option("--stream", help="Write lines as items finish, in that order.")]
 
 
-@commands.command(epilog="Examples: thresher batch urls.txt -o out.jsonl   |   thresher batch https://example.com/")
+@commands.command(
+    epilog="Examples: thresher batch urls.txt -o out.jsonl   |   thresher batch *.pdf reports/ -o out.jsonl"
+    "   |   thresher batch https://example.com/"
+)
 def batch(
     sources: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Files (.txt, .csv, .jsonl), URLs, or - for standard input.")
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Lists of URLs (.txt, .csv, .jsonl, - for standard input), URLs, documents (.pdf, .docx, ...), folders of them.",
+        ),
     ],
     output: Out = None,
     formats: Formats = None,
     input_format: Annotated[
-        InputFormat | None, typer.Option(help="How to read files, whatever their names and first lines say.")
+        InputFormat | None, typer.Option(help="How to read lists, whatever their names and first lines say.")
+    ] = None,
+    as_files: Annotated[
+        bool | None,
+        typer.Option(
+            "--files/--list", help="What files are, whatever they are called: documents to convert, or lists of URLs."
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="A name for the batch: short for --metadata name=NAME.")
@@ -117,7 +133,7 @@ def batch(
     data_dir: DataDirectory = None,
     as_json: Json = False,
 ) -> None:
-    """Submit URLs, wait, and write the results.
+    """Submit URLs and documents, wait, and write the results.
 
     One JSON line per item, in the order in which they were submitted. The server is the one that THRESHER_URL names, or
     the one that runs on the data dir; if there is none, one is started for as long as this takes.
@@ -129,10 +145,15 @@ def batch(
     formats = [*(formats or ()), *(["json"] if parser else [])]
     more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
     words = [*sources, *(["--input-format", input_format] if input_format else [])]
+    if as_files is not None:
+        words.append("--files" if as_files else "--list")
+    if as_files and input_format:
+        fail("--input-format is of lists: it does not go with --files.", ExitCode.USAGE)
     words += ["--timeout", f"{timeout:g}"] if timeout is not None else []
     course = jobs.Course(jobs.result_options(output, more, data_dir), words)
     given = jobs.Input(
         sources,
+        as_files if as_files is not None or input_format is None else False,
         input_format,
         _fields(
             name,
@@ -362,7 +383,7 @@ def run(work: "Callable[[Settings], Coroutine[Any, Any, ExitCode]]", data_dir: P
 
 def check_id(batch_id: str | None) -> None:
     """What is no id must not become a path of the server's."""
-    if batch_id is not None and re.fullmatch(r"batch_\w+", batch_id, re.ASCII) is None:
+    if batch_id is not None and not ids.is_batch_id(batch_id):
         fail(
             f"there is no batch {batch_id!r}: an id looks like batch_4kt9xw2m, see `thresher list`.", ExitCode.NOT_FOUND
         )

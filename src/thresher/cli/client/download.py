@@ -12,7 +12,17 @@ from thresher.cli.client.words import DEFAULT_FORMATS, MORE_FORMATS
 
 _HEAD = ("custom_id", "url", "final_url", "status", "http_status", "title")
 _TAIL = ("error", "attempts", "retrieve_id")
-_IF_ANY = ("verdict", "country", "country_applied", "main_content", "fetched_at", "reused", "metadata")
+_IF_ANY = (
+    "file_id",
+    "name",
+    "verdict",
+    "country",
+    "country_applied",
+    "main_content",
+    "fetched_at",
+    "reused",
+    "metadata",
+)
 
 
 class Download:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from thresher.cli import table
-from thresher.cli.client.inputs import Entry, InputError
+from thresher.cli.client.inputs import Entry
 from thresher.cli.client.remote import Json, Remote
+from thresher.cli.client.sources import InputError
 from thresher.cli.client.submit import Input
 from thresher.cli.client.threads import in_thread
 from thresher.cli.errors import ExitCode
@@ -22,7 +23,7 @@ async def forecast(remote: Remote, given: Input, items: Iterator[Entry], most_by
     """
     entries = await in_thread(lambda: list(_bounded(items, most_bytes)))
     if not entries:
-        raise InputError(f"there is no URL in {', '.join(given.sources)}")
+        raise InputError(f"there is no URL in {', '.join(given.arguments)}")
     timeout = {} if given.timeout is None else {"timeout": given.timeout}
     body = {**given.fields, **timeout, "items": [orjson.Fragment(entry.item) for entry in entries]}
     told = await remote.call("POST", "/v1/batches", data=body, params={"dry_run": "true"})
@@ -33,7 +34,7 @@ async def forecast(remote: Remote, given: Input, items: Iterator[Entry], most_by
 
 def _bounded(items: Iterator[Entry], most_bytes: int) -> Iterator[Entry]:
     size = 0
-    for entry in items:
+    for entry in map(_unsent, items):
         size += len(entry.item) + 1
         if size > most_bytes:
             raise InputError(
@@ -41,6 +42,17 @@ def _bounded(items: Iterator[Entry], most_bytes: int) -> Iterator[Entry]:
                 " (THRESHER_MAX_REQUEST_BYTES); have a part of the input forecast, as by `head -n 100000`"
             )
         yield entry
+
+
+def _unsent(entry: Entry) -> Entry:
+    """Of a file, which a forecast needs not to be uploaded, its name and its size."""
+    if entry.file is None:
+        return entry
+    try:
+        size = entry.file.stat().st_size
+    except OSError as error:
+        raise InputError(f"{entry.place}: {entry.file} cannot be read: {error.strerror}") from error
+    return entry.having(file={"name": str(entry.file), "size": size})
 
 
 def exit_code(told: Json) -> ExitCode:
@@ -53,7 +65,10 @@ def exit_code(told: Json) -> ExitCode:
 def show(told: Json) -> None:
     """The answer, in lines."""
     counts, robots = told["counts"], told["robots"]
-    put(f"Items: {counts['total']:,}, different URLs: {counts['unique_urls']:,}, hosts: {told['hosts']['total']:,}")
+    files = f", files: {counts['files']:,}" if counts["files"] else ""
+    put(
+        f"Items: {counts['total']:,}, different URLs: {counts['unique_urls']:,}{files}, hosts: {told['hosts']['total']:,}"
+    )
     if counts["duplicates"]:
         put(f"Duplicates: {counts['duplicates']:,}")
     if counts["refused"]:

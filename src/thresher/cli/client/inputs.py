@@ -1,23 +1,30 @@
-"""What the command line takes items from: URLs as arguments, text, CSV and NDJSON files, standard input.
+"""The items of what the command line names: of URLs and files one each, of lists and standard input one a line.
 
 Gives one entry after the other, with the place that it stands at, in constant memory. Checks the form of a file; whether
 a URL can be fetched is for the server to say.
 """
 
-import errno
-import os
-import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from thresher.cli.client.formats import BadLine, Lines, Records, csv_records, json_records, text_records
-from thresher.cli.errors import CommandError, ExitCode
+import orjson
 
-STDIN = "-"
+from thresher.cli.client.formats import (
+    COLUMNS,
+    BadLine,
+    Lines,
+    Records,
+    csv_records,
+    file_record,
+    json_records,
+    text_records,
+)
+from thresher.cli.client.sources import InputError, Kind, Source, hint
+
 MAX_LINE = 2**20  # bytes; as long as the server takes one
 
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -25,11 +32,11 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class InputFormat(StrEnum):
-    """How a file is read."""
+    """How a list is read."""
 
     TXT = "txt"  # a URL a line; blank lines and those that begin with # are passed over
-    CSV = "csv"  # comma, semicolon or tab; the first line names the columns: url, and custom_id if there is one
-    JSONL = "jsonl"  # an object a line: url, custom_id, metadata, and what the item chooses for itself
+    CSV = "csv"  # comma, semicolon or tab; the first line names the columns: url or file, and custom_id if there is one
+    JSONL = "jsonl"  # an object a line: url or file, custom_id, metadata, and what the item chooses for itself
 
 
 _SUFFIXES = {
@@ -41,68 +48,48 @@ _SUFFIXES = {
 }
 
 
-class InputError(CommandError):
-    """Something in the input is wrong: the message names the file and the line. Exit code 2."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, code=ExitCode.USAGE)
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One item as the server takes it, a JSON object without a newline, and where it stands."""
+    """One item as the server takes it, a JSON object without a newline, and where it stands. Of one that is a `file` which is yet
+    to be uploaded the id is missing.
+    """
 
     name: str
-    line: int  # from 1; 0 for a URL that is an argument
+    line: int  # from 1; 0 for what is an argument
     item: bytes
+    file: Path | None = None
 
     @property
     def place(self) -> str:
         """`urls.csv line 7`, for messages."""
-        return f"{self.name} line {self.line}" if self.line else f"the argument {self.name}"
+        if self.line:
+            return f"{self.name} line {self.line}"
+        return self.name if self.file else f"the argument {self.name}"
+
+    def having(self, **fields: Any) -> "Entry":
+        """With these fields, which say what the file is."""
+        return replace(self, item=orjson.dumps(orjson.loads(self.item) | fields))
 
 
-def check(sources: Sequence[str]) -> None:
-    """Raises InputError for a source that cannot be read, before anything is begun."""
-    if not sources:
-        raise InputError("no input: name a file, a URL, or - for standard input")
-    if sources.count(STDIN) > 1:
-        raise InputError("standard input (-) can be read only once")
-    for source in sources:
-        if is_url(source) or source == STDIN:
-            continue
-        try:
-            mode = Path(source).stat().st_mode
-            if stat.S_ISDIR(mode):
-                raise IsADirectoryError(None, "is a directory")
-            # No pipe is opened for it: whoever writes to it would be left without a reader.
-            if not os.access(source, os.R_OK):
-                raise PermissionError(None, os.strerror(errno.EACCES))
-        except OSError as error:
-            raise InputError(f"{source} cannot be read: {error.strerror}") from error
-
-
-def is_url(source: str) -> bool:
-    """Whether an argument is a URL and not the name of a file."""
-    return source.lower().startswith(("http://", "https://"))
-
-
-def entries(sources: Sequence[str], input_format: InputFormat | None) -> Iterator[Entry]:
-    """Every item of every source, in order. `input_format` decides for all files; None: by their names, or first lines.
+def entries(sources: Iterable[Source], input_format: InputFormat | None) -> Iterator[Entry]:
+    """Every item of every source, in order. `input_format` decides for all lists; None: by their names, or first lines.
 
     Raises InputError.
     """
     for source in sources:
-        if is_url(source):
-            yield from _entries(source, text_records([(0, source)]))
-        elif source == STDIN:
-            # A file object of our own: a thread that waits in it must not hold the lock of sys.stdin at the exit.
-            with open(0, "rb", closefd=False) as file:
-                yield from _entries("standard input", _records("standard input", file, input_format))
-        else:
-            with _opened(source) as file:
-                named = _SUFFIXES.get(Path(source).suffix.lower())
-                yield from _entries(source, _records(source, file, input_format or named))
+        match source.kind:
+            case Kind.URL:
+                yield from _entries(source.name, text_records([(0, source.name)]))
+            case Kind.STDIN:
+                # A file object of our own: a thread that waits in it must not hold the lock of sys.stdin at the exit.
+                with open(0, "rb", closefd=False) as file:
+                    yield from _entries("standard input", _records("standard input", file, input_format))
+            case Kind.FILE:
+                yield from _entries(source.name, [file_record(0, {}, source.name)])
+            case Kind.LIST:
+                with _opened(source.name) as file:
+                    named = _SUFFIXES.get(Path(source.name).suffix.lower())
+                    yield from _entries(source.name, _records(source.name, file, input_format or named))
 
 
 def _opened(source: str) -> BinaryIO:
@@ -114,10 +101,11 @@ def _opened(source: str) -> BinaryIO:
 
 def _entries(name: str, records: Records) -> Iterator[Entry]:
     try:
-        for line, item in records:
-            yield Entry(name, line, item)
+        for line, item, file in records:
+            # What a list names lies beside it, whatever folder it is read from.
+            yield Entry(name, line, item, None if file is None else Path(name).parent / file if line else Path(file))
     except BadLine as bad:
-        raise InputError(f"{name} line {bad.number}: {bad.reason}") from None
+        raise InputError(f"{name} line {bad.number}: {bad.reason}{hint(name) if bad.number == 1 else ''}") from None
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}") from error
 
@@ -144,10 +132,10 @@ def _sniffed(lines: Lines) -> tuple[InputFormat, Lines]:
             break
     else:
         text = ""
-    words = [word.strip().strip('"').lower() for word in text.replace(";", ",").replace("\t", ",").split(",")]
+    words = {word.strip().strip('"').lower() for word in text.replace(";", ",").replace("\t", ",").split(",")}
     if text.startswith(("{", "[")):
         found = InputFormat.JSONL
-    elif "url" in words:
+    elif not words.isdisjoint(COLUMNS):
         found = InputFormat.CSV
     else:
         found = InputFormat.TXT

@@ -9,7 +9,7 @@ from thresher.cli.client import show
 from thresher.cli.client.collect import Wanted, collect, exit_code
 from thresher.cli.client.course import Course, result_options
 from thresher.cli.client.follow import until_done
-from thresher.cli.client.inputs import check, entries
+from thresher.cli.client.inputs import entries
 from thresher.cli.client.output import Output, opened
 from thresher.cli.client.progress import Display, display
 from thresher.cli.client.remote import Json, Remote
@@ -38,20 +38,21 @@ __all__ = [
 
 async def batch(settings: Settings, given: Input, wanted: Wanted, course: Course, *, as_json: bool) -> ExitCode:
     """Submit the input; wait for its results and write them, or print the batch's id."""
-    check(given.sources)
-    with display(as_json=as_json) as shown, opened(wanted.path if wanted.wait else None) as output:
-        async with connected(settings, shown) as remote:
-            with course.explained(shown):
-                await submit(remote, given, course, shown)
-                return await _results_or_id(remote, wanted, course, output, shown, as_json=as_json)
+    with display(as_json=as_json) as shown:
+        sources = given.sources(settings.max_file_bytes, shown)
+        with opened(wanted.path if wanted.wait else None) as output:
+            async with connected(settings, shown) as remote:
+                with course.explained(shown):
+                    await submit(remote, given, sources, course, shown)
+                    return await _results_or_id(remote, wanted, course, output, shown, as_json=as_json)
 
 
 async def forecast(settings: Settings, given: Input, *, as_json: bool) -> ExitCode:
     """Print what would become of the input."""
-    check(given.sources)
     with display(as_json=as_json) as shown:
+        sources = given.sources(settings.max_file_bytes, shown)
         async with connected(settings, shown) as remote:
-            items = entries(given.sources, given.input_format)
+            items = entries(sources, given.input_format)
             told = await forecasts.forecast(remote, given, items, settings.max_request_bytes)
             shown.clear()
     show.json(told) if as_json else forecasts.show(told)

@@ -10,10 +10,10 @@ import orjson
 
 from thresher.cli import table
 from thresher.cli.client import show as shows
-from thresher.cli.client.inputs import STDIN
 from thresher.cli.client.progress import display
 from thresher.cli.client.remote import Json
 from thresher.cli.client.session import connected
+from thresher.cli.client.sources import STDIN
 from thresher.cli.errors import CommandError, ExitCode
 from thresher.cli.terminal import harmless
 from thresher.settings import Settings

@@ -19,12 +19,17 @@ PLAIN_SECONDS = 5.0  # between two lines
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`done` of `total` (None: not known yet) in a phase; `failed` is the part of `done` without a result."""
+    """`done` of `total` (None: not known yet) in a phase, items or bytes; `failed` is the part of `done` without a result."""
 
     phase: str  # what is being done, in a word: Sending, Fetching, Writing
     done: int
     total: int | None
     failed: int = 0
+    in_bytes: bool = False
+
+    def amount(self, number: float) -> str:
+        """So many items, or bytes."""
+        return f"{number / 1e6:,.1f} MB" if self.in_bytes else f"{number:,.0f}"
 
 
 class Display(Protocol):
@@ -92,8 +97,8 @@ class Plain:
     def step(self, step: Step) -> None:
         pace = self._beat.seen(step)
         if self._beat.due(step):
-            of = "" if step.total is None else f" of {step.total:,}"
-            parts = [f"{step.phase}: {step.done:,}{of}", _failed(step), _rate(pace), _eta(pace, step)]
+            of = "" if step.total is None else f" of {step.amount(step.total)}"
+            parts = [f"{step.phase}: {step.amount(step.done)}{of}", _failed(step), _rate(pace, step), _eta(pace, step)]
             _print(", ".join(part for part in parts if part))
 
     def tell(self, sentence: str) -> None:
@@ -131,10 +136,10 @@ class Bar:
         if self._cleared:
             return
         pace = self._beat.seen(step)
-        of = "" if step.total is None else f"/{step.total:,}"
+        of = "" if step.total is None else f"/{step.amount(step.total)}"
         fields: dict[str, Any] = {
-            "count": f"{step.done:,}{of}" if step.done or of else "",
-            "pace": ", ".join(part for part in (_rate(pace), _eta(pace, step)) if part),
+            "count": f"{step.amount(step.done)}{of}" if step.done or of else "",
+            "pace": ", ".join(part for part in (_rate(pace, step), _eta(pace, step)) if part),
             "failed": _failed(step),
         }
         if self._task is None:
@@ -181,10 +186,12 @@ def _left(pace: Pace, step: Step) -> float | None:
     return None if step.total is None else pace.left(step.total - step.done)
 
 
-def _rate(pace: Pace) -> str:
+def _rate(pace: Pace, step: Step) -> str:
     rate = pace.rate
     if rate is None:
         return ""
+    if step.in_bytes:
+        return f"{step.amount(rate)}/s"
     return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
 
 

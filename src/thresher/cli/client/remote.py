@@ -39,11 +39,12 @@ _EXIT_CODES = {
 class Refused(CommandError):
     """The server has answered with a problem: `problem` is its body."""
 
-    def __init__(self, problem: Json) -> None:
-        self.problem = problem
+    def __init__(self, problem: Json, status: int) -> None:
+        self.problem, self.status = problem, status
         said = [str(problem.get(name) or "").rstrip(".") for name in ("detail", "remedy")]
         message = "".join(f"{part}. " for part in said if part).rstrip()
-        super().__init__(message, _EXIT_CODES.get(str(problem.get("code")), ExitCode.ERROR))
+        code = ExitCode.KEY if status in (401, 403) else ExitCode.ERROR
+        super().__init__(message, _EXIT_CODES.get(str(problem.get("code")), code))
 
     @property
     def kind(self) -> str:
@@ -104,6 +105,24 @@ class Remote:
             self._patience.renew()
             return self._object(content)
 
+    async def upload(
+        self, path: str, form: Callable[[], aiohttp.FormData], find: Callable[[], Awaitable[Json | None]]
+    ) -> Json:
+        """A POST of a form, and its answer's object. When the answer was lost, `find` says whether the form has arrived: if
+        not, it is made and sent anew. Raises Refused and Away.
+        """
+        while True:
+            try:
+                async with self._request("POST", path, headers={}, data=form()) as answer:
+                    content = await answer.read()
+            except _LOST as error:
+                await self._wait(error)
+                if (found := await find()) is not None:
+                    return found
+                continue
+            self._patience.renew()
+            return self._object(content)
+
     async def pieces(self, path: str, params: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
         """A long body as it comes, decompressed. Raises Refused, and Lost when it breaks off."""
         headers = {} if _is_near(self.url) else {"Accept-Encoding": "zstd"}
@@ -137,7 +156,7 @@ class Remote:
             if answer.status == 401 and await self._found_anew():
                 raise aiohttp.ClientConnectionError("it has started anew")
             if answer.status >= 300:
-                refused = Refused(self._object(await answer.read(), answer.status))
+                refused = Refused(self._object(await answer.read(), answer.status), answer.status)
                 if refused.kind == "idempotency_key_in_progress":  # its answer was lost before there was one
                     raise aiohttp.ClientConnectionError("it is at the request already")
                 raise refused

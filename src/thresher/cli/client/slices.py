@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from thresher.cli.client.inputs import Entry, InputError
+from thresher.cli.client.inputs import Entry
+from thresher.cli.client.sources import InputError
 
 MAX_LINES = 5_000
 MAX_BYTES = 4 * 2**20
+MAX_FILES = 64  # which are uploaded before any of their slice is appended
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,13 @@ def slices(entries: Iterator[Entry], skip: int = 0) -> Iterator[Slice]:
     for taken in range(skip):
         if next(entries, None) is None:
             raise InputError(f"the batch has {skip} items already, this input has only {taken}: it is another one")
-    offset, held, size = skip, list[Entry](), 0
+    offset, held, size, files = skip, list[Entry](), 0, 0
     for entry in entries:
-        if held and (len(held) >= MAX_LINES or size + len(entry.item) > MAX_BYTES):
+        if held and (len(held) >= MAX_LINES or size + len(entry.item) > MAX_BYTES or files >= MAX_FILES):
             yield Slice(offset, held)
-            offset, held, size = offset + len(held), [], 0
+            offset, held, size, files = offset + len(held), [], 0, 0
         held.append(entry)
         size += len(entry.item) + 1
+        files += entry.file is not None
     if held:
         yield Slice(offset, held)

@@ -2,23 +2,27 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from thresher.cli.client.inputs import Entry, InputError
+from thresher.cli.client.inputs import Entry
 from thresher.cli.client.remote import Refused, Remote
 from thresher.cli.client.slices import Slice, slices
+from thresher.cli.client.sources import InputError, hint
 from thresher.cli.client.threads import in_thread
+from thresher.cli.client.uploads import Uploads
 from thresher.cli.errors import CommandError
 
 
 async def upload(
-    remote: Remote, batch_id: str, entries: Iterator[Entry], skip: int, tell: Callable[[int], None]
+    remote: Remote, batch_id: str, entries: Iterator[Entry], skip: int, uploads: Uploads, tell: Callable[[int], None]
 ) -> None:
-    """Append the entries behind the first `skip`, which the batch has already.
+    """Append the entries behind the first `skip`, which the batch has already; their files are uploaded before.
 
     `tell` is given the number of items in the batch after each slice. Raises InputError for what the server refuses, by file and line.
     """
     parts = slices(entries, skip)
     while (part := await in_thread(lambda: next(parts, None))) is not None:
+        part = replace(part, entries=await uploads.attach(part.entries))
         await _append(remote, batch_id, part)
         tell(part.end)
 
@@ -54,4 +58,7 @@ def _placed(refused: Refused, part: Slice) -> str:
         number = int(match[1])
         return part.entries[number - 1].place if 1 <= number <= len(part.entries) else match[0]
 
-    return re.sub(r"\bline (\d+)\b", place, str(refused.problem["detail"]))
+    detail = str(refused.problem["detail"])
+    first = re.match(r"line (\d+)\b", detail)
+    entry = part.entries[int(first[1]) - 1] if first and 1 <= int(first[1]) <= len(part.entries) else None
+    return re.sub(r"\bline (\d+)\b", place, detail) + (hint(entry.name) if entry and entry.line == 1 else "")
