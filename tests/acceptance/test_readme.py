@@ -13,6 +13,7 @@ import pytest
 import trustme
 from aiohttp import web
 from tests.acceptance.served import KEY, Served
+from tests.files import pdf
 from tests.serve.support import environment
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +86,7 @@ async def test_the_commands_of_the_readme_and_of_the_move_work_as_they_stand(ser
     assert "https://example.com/ # Example page\n\nFor **illustration**." in shown
     assert "failed: https://example.com/no-such-page" in shown
 
-    command, *curls = blocks("sh")
+    command, documents, *curls = blocks("sh")
     shell = ("bash", "-euo", "pipefail", "-c")
     assert await run(server, tmp_path, *shell, command, code=3) == ""
     page, missing = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
@@ -94,6 +95,11 @@ async def test_the_commands_of_the_readme_and_of_the_move_work_as_they_stand(ser
     assert (missing["status"], missing["http_status"], missing["error"]["code"]) == ("failed", 404, "http_4xx")
     (fields,) = re.findall(r"in the same order: (.*?)\. The exit code is 3", README.read_text("utf-8"), re.DOTALL)
     assert re.findall(r"`(\w+)`", fields) == list(page)
+
+    (tmp_path / "report.pdf").write_bytes(pdf.pdf(pdf.paragraphs("Annual report", "All is well.")))
+    assert await run(server, tmp_path, *shell, documents) == ""
+    (report,) = [json.loads(line) for line in (tmp_path / "documents.jsonl").read_text("utf-8").splitlines()]
+    assert (report["custom_id"], report["markdown"]) == ("report.pdf", "# Annual report\n\nAll is well.")
 
     shown = await run(server, tmp_path, *shell, "\n".join(curls))
     assert '"outcome":"partial"' in shown

@@ -132,6 +132,21 @@ async def test_the_sdk_has_what_a_parser_made_of_each_page(server: Served, origi
     assert found[links.id]["links"][1] == {"href": "http://a.example/next/oats", "text": "Next", "rel": []}
 
 
+async def test_the_sdk_reads_a_batch_of_which_a_part_are_files(server: Served) -> None:
+    sent = {"file": ("prices.csv", b"lamp,19\ndesk,99\n"), "purpose": (None, "parse")}
+    file = (await server.http.post("/api/v1/beta/files", files=sent)).json()
+    items = [{"url": "http://a.example/page/oak", "custom_id": "url"}, {"file_id": file["id"], "custom_id": "file"}]
+    made = (await server.http.post("/v1/batches", json={"items": items})).json()
+    async with connected(server) as client:
+        found = {item.custom_id: item async for item in client.batches.items(made["id"])}  # which waits for its end
+        content = await found["file"].retrieve(["markdown"])
+    assert {name: item.url for name, item in found.items()} == {
+        "url": "http://a.example/page/oak",
+        "file": f"file:{file['id']}",
+    }
+    assert content.markdown_content.startswith("| lamp | 19 |")
+
+
 async def test_the_sdk_reads_a_batch_while_it_runs(server: Served, origin: Origin) -> None:
     """Items without ids of the caller's own, and the wait that ends before the batch does."""
     async with connected(server) as client:
