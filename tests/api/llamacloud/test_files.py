@@ -113,6 +113,7 @@ async def test_files_are_listed_as_asked_page_by_page(api: Api) -> None:
     assert await listed(order_by="created_at desc") == [4, 3, 2, 1, 0]
     assert await listed(order_by="name") == [4, 1, 3, 0, 2]
     assert await listed(order_by="external_file_id desc, name") == [4, 1, 0, 2, 3]
+    assert await listed(order_by=",".join(["name"] * 2000)) == [4, 1, 3, 0, 2]
     assert await listed(order_by="expires_at asc,purpose , name desc") == [0, 1, 2, 3, 4]
     assert await listed(file_name="a") == [1, 3]
     assert await listed(external_file_id="1", order_by="name desc") == [2, 0]

@@ -161,7 +161,12 @@ async def _page(
 
 def _order(text: str | None) -> Order:
     words = [part.split() for part in (text or "").split(",")]
-    return [(name, direction == ["desc"]) for name, *direction in filter(None, words)]
+    order: dict[str, bool] = {}
+    for name, *direction in filter(None, words):
+        order.setdefault(
+            name, direction == ["desc"]
+        )  # named again it changes nothing, and would cost the database much
+    return [*order.items()]
 
 
 def view(caller: Account, file: File, download: Mapping[str, Any] | None = None) -> dict[str, Any]:
