@@ -11,7 +11,7 @@ from thresher.convert.document import How, Source
 from thresher.convert.documents.made import Bounds
 from thresher.convert.frame import encode
 from thresher.domain.choices import Choices
-from thresher.domain.failure import FailureCode
+from thresher.domain.failure import FailureCode, ItemFailed
 from thresher.domain.states import ItemState
 from thresher.engine import endings
 from thresher.pipeline import reading
@@ -75,7 +75,13 @@ class Worker:
             how = reading.how(chosen, file=item.file is not None)
             if item.file is not None and source is None:
                 source = await self._file(item, found[item.ord])
-            frame, mark = result_of(source or page(item.ref, item.custom_id), how)
+            try:
+                frame, mark = result_of(source or page(item.ref, item.custom_id), how)
+            except ItemFailed as failed:
+                done.append(
+                    Settled(item.ord, ItemState.FAILED, self.attempts, failed.failure.code, failed.failure.detail)
+                )
+                continue
             span = (len(data), len(frame))
             http = 200 if item.file is None else None
             done.append(Settled(item.ord, ItemState.COMPLETED, self.attempts, None, None, http, item.price, span, mark))

@@ -32,6 +32,13 @@ _START = {
     "checks": {"positive_data_acceptance": {"expected-statuses": [*_MET, "400"]}},
 }
 
+_CANCEL_PARSE = {
+    # Nor whether a job has ended.
+    "include-name": "POST /api/v2/parse/{parse_job_id}/cancel",
+    "checks": {"positive_data_acceptance": {"expected-statuses": [*_MET, "400"]}},
+    "parameters": {"path.parse_job_id": {"dictionary": "job to cancel", "probability": 0.8}},
+}
+
 
 _CANCEL = {
     # And whether a batch job is over already.
@@ -65,6 +72,7 @@ def configuration(
         "checks": {"positive_data_acceptance": {"expected-statuses": [*_MET, "400"]}},
         "parameters": {"body.directory_id": {"dictionary": "kept directory", "probability": 0.7}},
     }
+    values["job to cancel"] = ids["path.parse_job_id"][-5:]
     values |= {"kept batch": batch[:1], "its event": event[:1], "kept directory": directory[:1]}
     diff = {
         "include-name": "GET /v1/batches/{batch_id}/diff",
@@ -105,7 +113,7 @@ def configuration(
                 "positive_data_acceptance": {"expected-statuses": _MET},
                 "negative_data_rejection": {"expected-statuses": _REFUSED},
             },
-            "operations": [_START, _CANCEL, new_job, *hosted, diff, resend, members],
+            "operations": [_START, _CANCEL, _CANCEL_PARSE, new_job, *hosted, diff, resend, members],
             "dictionaries": {name: {"values": some} for name, some in values.items()},
             "parameters": {name: {"dictionary": name, "probability": 0.95 if name in _MOSTLY else 0.3} for name in ids},
         }
@@ -198,5 +206,6 @@ schemathesis.openapi.format(
 )
 schemathesis.openapi.format("field-name", st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,12}", fullmatch=True))
 schemathesis.openapi.format("file-id", st.just(FILE) | st.just(FILE.upper()) | st.uuids().map(str))
+schemathesis.openapi.format("parse-configuration", st.just('{"tier": "fast", "version": "latest"}'))
 schemathesis.openapi.format("printable", st.text(min_size=1, max_size=40).filter(str.isprintable))
 schemathesis.openapi.format("iso-3166-1-alpha-2", st.sampled_from([*sorted(COUNTRIES), "de", RANDOM]))

@@ -114,6 +114,9 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
     file = await kit.put(api, worker.pool, "a.txt", b"some text")
     parsed = await kit.batch_of(worker.pool, [file] * 3)
     await kit.worker(api, worker.pool, {file: b"some text"}).work()
+    begun = [
+        await kit.batch_of(worker.pool, [file], kind="prs", is_open=True) for _ in range(5)
+    ]  # and nobody takes it up
     files = [await _upload(api, name) for name in ("a.txt", "b.txt", "c.txt", "d.txt", "e.txt")]
     jobs = [parsed, *[await kit.batch_of(worker.pool, [file], is_open=True) for _ in range(5)]]
     assert (await api.client.put("/v1/parsers/my-shop", json=definition)).status_code == 200
@@ -131,7 +134,10 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
         "path.item_id": [str(file.id)],
         "path.job_id": [job.public_id for job in jobs],
         "query.with": [batch["id"] for batch in done],
-        "path.parse_job_id": [kit.job_id(api, parsed, n) for n in range(3)],
+        "path.parse_job_id": [
+            *(kit.job_id(api, parsed, n) for n in range(3)),
+            *(kit.job_id(api, batch) for batch in begun),
+        ],
         "path.parser_id": ["my-shop", "my-shop@1", "@thresher/article"],
         "query.retrieve_id": retrieve,
         "path.retrieve_id": [*retrieve, *unsettled],

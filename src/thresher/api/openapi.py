@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, WithJsonSchema
 
 from thresher.api import parser_schemas
-from thresher.api.llamacloud import directory_schemas, file_schemas, job_schemas
+from thresher.api.llamacloud import directory_schemas, file_schemas, job_schemas, parse_request
 from thresher.api.llamacloud.errors import ROOT
 from thresher.api.olostep import bodies, schemas
 from thresher.domain.problem import PROBLEMS as KINDS
@@ -37,6 +37,7 @@ _BODIES: tuple[type[BaseModel], ...] = (
     directory_schemas.AddedFile,
     directory_schemas.ChangedFile,
     directory_schemas.DeletedFiles,
+    parse_request.ParseRequest,
     file_schemas.FileQuery,
     job_schemas.NewBatchJob,
     job_schemas.CancelBatchJob,
@@ -52,6 +53,7 @@ _LIMITS = (
     ("TryWebhook", "webhook", "maxLength", "max_url_bytes"),
     ("Append", "items", "maxItems", "max_items"),
     ("NewBatchJob", "item_ids", "maxItems", "max_items"),
+    ("ParseRequest", "source_url", "maxLength", "max_url_bytes"),
     ("TrialModel", "url", "maxLength", "max_url_bytes"),
     ("UrlItem", "url", "maxLength", "max_url_bytes"),
     ("UrlItem", "custom_id", "maxLength", "max_custom_id_bytes"),

@@ -14,6 +14,7 @@ from thresher.domain.documents import DocumentOptions
 # Of parameters: those that say nothing of what is made of a file.
 _ABOUT_THE_JOB = frozenset(
     {"do_not_cache", "invalidate_cache", "webhook_url", "webhook_configurations", "custom_metadata", "priority", "type"}
+    | {"disable_cache", "webhook_configuration_ids", "client_name", "user_metadata"}
 )
 _SECRET_ENDS = ("_api_key", "_openai_key", "_signing_secret", "_password")
 _SECRETS = ("webhook_headers", "http_proxy")

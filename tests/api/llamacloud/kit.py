@@ -32,7 +32,12 @@ async def put(api: Api, pool: Pool, name: str, data: bytes, external_file_id: st
 
 
 async def batch_of(
-    pool: Pool, some: list[File], parameters: Mapping[str, Any] | None = None, *, is_open: bool = False
+    pool: Pool,
+    some: list[File],
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    kind: str = "bjb",
+    is_open: bool = False,
 ) -> Batch:
     """A batch of the parse API of these files, in their order; nobody works at one that is left open."""
     items = [
@@ -43,7 +48,7 @@ async def batch_of(
     async with pool.acquire() as connection:
         account = await connection.fetchval("SELECT min(id) FROM account")
         new = submit.NewBatch(
-            account, "llamacloud", items, 3600, 100, options, {}, open=is_open, public_id=ids.prefixed("bjb")
+            account, "llamacloud", items, 3600, 100, options, {}, open=is_open, public_id=ids.prefixed(kind)
         )
         return await submit.create(connection, new)
 

@@ -159,8 +159,8 @@ async def test_the_first_version_gives_the_same_document_in_its_own_words(api: A
 
     await api.client.delete(f"/v1/batches/{batch.public_id}")
     gone = await api.client.get(f"/api/v2/parse/{good}")
-    assert gone.status_code == 404
-    assert "deleted on" in gone.json()["detail"]
+    assert gone.status_code == 410
+    assert "were deleted on" in gone.json()["detail"]
 
 
 async def test_a_job_that_was_skipped_reads_as_the_earlier_one(api: Api, pool: Pool, llama: AsyncLlamaCloud) -> None:

@@ -57,18 +57,23 @@ CALLS: dict[str, Callable[[Names], Call]] = {
     f"POST {BATCH_JOBS}": lambda names: {"json": {"job_config": {}, "directory_id": names.directory_id}},
     f"POST {BATCH_JOBS}/{{job_id}}/cancel": lambda _: {"json": {}},
     f"GET {PARSE}/{{parse_job_id}}": lambda _: {"params": {"expand": "text"}},
+    f"POST {PARSE}": lambda names: {"json": {"tier": "fast", "version": "latest", "file_id": names.file_id}},
     **dict.fromkeys(JOBS, lambda _: {}),
     **{f"{job}/{form}": lambda _: {} for job in JOBS for form in RESULTS},
 }
 
-# What is there for nobody, whoever's the job is.
-NOWHERE: dict[str, Callable[[Names], Call]] = {f"{job}/result/image/{{name}}": lambda _: {} for job in JOBS}
+# What its owner is refused, too: there are no pictures, and the job is over.
+NOWHERE: dict[str, Callable[[Names], Call]] = {
+    f"POST {PARSE}/{{parse_job_id}}/cancel": lambda _: {},
+    **{f"{job}/result/image/{{name}}": lambda _: {} for job in JOBS},
+}
 
 # Lists, which are to be empty for a stranger.
-LISTS = {f"GET {DIRECTORIES}", f"GET {FILES}", f"POST {FILES}/query", f"GET {BATCH_JOBS}"}
+LISTS = {f"GET {path}" for path in (DIRECTORIES, FILES, BATCH_JOBS, PARSE)} | {f"POST {FILES}/query"}
 
 # What names nothing but what it makes.
-MAKES = {f"POST {DIRECTORIES}", f"POST {FILES}"}
+MAKES = {f"POST {DIRECTORIES}", f"POST {FILES}"} | {f"POST {PARSE}/upload", f"GET {PARSE}/versions"}
+MAKES |= {f"POST {root}/upload" for root in ("/api/v1/parsing", "/api/parsing")}
 
 TABLES = ("directory", "directory_file", "file", "content", "batch", "batch_progress", "item")
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Request
 
 from thresher.api.llamacloud.project import Reader
+from thresher.api.olostep.lookup import refuse_purged
 from thresher.api.olostep.results import Result
 from thresher.api.state import State, state_of
 from thresher.domain import ids
@@ -46,7 +47,7 @@ class Job:
 
 
 async def find(state: State, caller: Account, job_id: str) -> Job:
-    """Raises Problem(parse_job_not_found) for an id that is unknown, foreign, or of a batch that was deleted."""
+    """Raises Problem: parse_job_not_found for an id that is unknown or foreign, batch_purged."""
     place = ids.read_parse_job_id(state.secret, job_id)
     if place is None:
         raise not_found()
@@ -74,8 +75,7 @@ async def _locate(connection: Connection, caller: Account, place: tuple[int, int
     batch = await batches.get_by_key(connection, caller.id, place[0])
     if batch is None or "parse" not in batch.options:
         raise not_found()
-    if batch.purged_at is not None:
-        raise not_found(f"Parse job not found: it and its result were deleted on {batch.purged_at:%Y-%m-%d}.")
+    refuse_purged(batch, "The batch of this parse job")
     item = await items.get(connection, batch, place[1])
     if item is None:
         raise not_found()

@@ -21,7 +21,7 @@ from thresher.api.streaming import at_rest
 from thresher.domain import hosted
 from thresher.storage.accounts import Account
 
-router = APIRouter(prefix="/api/v2/parse", tags=["parse"], responses=refusals(404))
+router = APIRouter(prefix="/api/v2/parse", tags=["parse"], responses=refusals(404, 410))
 
 _JSON = {"Content-Type": "application/json"}
 

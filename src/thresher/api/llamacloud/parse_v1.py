@@ -22,7 +22,7 @@ from thresher.domain.documents import EXTENSIONS
 router = APIRouter(prefix="/api/v1/parsing", tags=["parse"])
 older = APIRouter(prefix="/api/parsing", include_in_schema=False)  # the same, as older clients know it
 
-_MISSING = refusals(404)
+_MISSING = refusals(404, 410)
 
 Metadata = dict[str, Any]
 Endpoint = Callable[..., Awaitable[Response]]

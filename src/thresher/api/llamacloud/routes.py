@@ -9,8 +9,10 @@ from thresher.api.llamacloud import (
     files,
     job_items,
     jobs,
+    parse,
     parse_read,
     parse_v1,
+    parse_v1_upload,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -20,7 +22,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     directory_files.router,
     jobs.router,
     job_items.router,
+    parse.router,
     parse_read.router,
     parse_v1.router,
     parse_v1.older,
+    parse_v1_upload.router,
+    parse_v1_upload.older,
 )

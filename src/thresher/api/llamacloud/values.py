@@ -44,7 +44,7 @@ def _in_utc(value: datetime) -> datetime:
 Moment = Annotated[datetime, BeforeValidator(_in_words), AfterValidator(_in_utc)]
 
 
-def _kept(value: dict[str, T], most: int = MAX_METADATA) -> dict[str, T]:
+def kept(value: dict[str, T], most: int = MAX_METADATA) -> dict[str, T]:
     for text in _texts(value):
         if "\0" in text:
             raise PydanticCustomError(BEYOND, "NUL characters cannot be kept")
@@ -74,9 +74,9 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 # A JSON object, one of parameters, and one whose values are as those of files may be.
-Json = Annotated[dict[str, Any], AfterValidator(_kept)]
-Parameters = Annotated[dict[str, Any], AfterValidator(partial(_kept, most=MAX_PARAMETERS))]
-Metadata = Annotated[dict[str, str | int | float | bool | list[str] | None], AfterValidator(_kept)]
+Json = Annotated[dict[str, Any], AfterValidator(kept)]
+Parameters = Annotated[dict[str, Any], AfterValidator(partial(kept, most=MAX_PARAMETERS))]
+Metadata = Annotated[dict[str, str | int | float | bool | list[str] | None], AfterValidator(kept)]
 
 
 def _split(value: Any) -> Any:
