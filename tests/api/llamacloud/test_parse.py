@@ -61,7 +61,10 @@ async def test_everything_that_can_be_expanded_is_what_the_official_client_takes
         assert found.job_metadata["job_pages"] == 2
         assert found.job_metadata["job_is_cache_hit"] is False
         assert all(page.success and page.markdown in (found.markdown_full or "") for page in pages)
-        assert all(page.text in (found.text_full or "") for page in found.text.pages)
+        assert (found.text_full or "").split("\n---\n") == [page.text for page in found.text.pages]
+        assert [part.strip() for part in (found.markdown_full or "").split("\n---\n")] == [
+            page.markdown.strip() for page in pages if page.success
+        ]
         assert found.images_content_metadata
         assert found.images_content_metadata.images == []
         assert (found.job.model_extra or {})["usage"] == {"pages": 2}
