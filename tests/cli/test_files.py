@@ -86,6 +86,10 @@ async def test_documents_folders_urls_and_lists_are_one_batch_in_their_order(cli
     assert [(row["custom_id"], row["file_id"], row["status"]) for row in again.rows] == [
         ("more/old/broken.pdf", broken["file_id"], "failed")
     ]
+    body = {"item_ids": [report["file_id"]], "job_config": {}}
+    job = (await server.http.post("/api/v1/beta/batch-processing", json=body)).json()
+    read = await cli.run("results", job["id"], "--format", "pages")
+    assert (read.code, [len(row["pages"]) for row in read.rows]) == (0, [2]), read.err
 
 
 async def test_a_forecast_of_documents_uploads_none_of_them(cli: Cli, server: Served) -> None:

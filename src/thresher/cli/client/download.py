@@ -21,6 +21,7 @@ _IF_ANY = (
     "main_content",
     "fetched_at",
     "reused",
+    "skip_reason",
     "metadata",
 )
 

@@ -29,7 +29,9 @@ class Step:
 
     def amount(self, number: float) -> str:
         """So many items, or bytes."""
-        return f"{number / 1e6:,.1f} MB" if self.in_bytes else f"{number:,.0f}"
+        if not self.in_bytes:
+            return f"{number:,.0f}"
+        return f"{number / 1e6:,.1f} MB" if number >= 1e6 else f"{number / 1e3:,.1f} kB"
 
 
 class Display(Protocol):
