@@ -41,8 +41,11 @@ _CANCEL_PARSE = {
 
 
 _CANCEL = {
-    # And whether a batch job is over already.
-    "include-name": "POST /api/v1/beta/batch-processing/{job_id}/cancel",
+    # And whether a batch of the parse API is over already.
+    "include-name": [
+        "POST /api/v1/beta/batch-processing/{job_id}/cancel",
+        "POST /api/v2/batches/{parse_batch_id}/cancel",
+    ],
     "checks": {"positive_data_acceptance": {"expected-statuses": [*_MET, "400"]}},
 }
 
@@ -73,6 +76,10 @@ def configuration(
         "parameters": {"body.directory_id": {"dictionary": "kept directory", "probability": 0.7}},
     }
     values["job to cancel"] = ids["path.parse_job_id"][-5:]
+    new_batch = {
+        "include-name": "POST /api/v2/batches",
+        "parameters": {"body.source_directory_id": {"dictionary": "kept directory", "probability": 0.7}},
+    }
     values |= {"kept batch": batch[:1], "its event": event[:1], "kept directory": directory[:1]}
     diff = {
         "include-name": "GET /v1/batches/{batch_id}/diff",
@@ -113,7 +120,7 @@ def configuration(
                 "positive_data_acceptance": {"expected-statuses": _MET},
                 "negative_data_rejection": {"expected-statuses": _REFUSED},
             },
-            "operations": [_START, _CANCEL, _CANCEL_PARSE, new_job, *hosted, diff, resend, members],
+            "operations": [_START, _CANCEL, _CANCEL_PARSE, new_job, new_batch, *hosted, diff, resend, members],
             "dictionaries": {name: {"values": some} for name, some in values.items()},
             "parameters": {name: {"dictionary": name, "probability": 0.95 if name in _MOSTLY else 0.3} for name in ids},
         }

@@ -119,6 +119,7 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
     ]  # and nobody takes it up
     files = [await _upload(api, name) for name in ("a.txt", "b.txt", "c.txt", "d.txt", "e.txt")]
     jobs = [parsed, *[await kit.batch_of(worker.pool, [file], is_open=True) for _ in range(5)]]
+    newer = [await kit.batch_of(worker.pool, [file], kind="bat", is_open=True) for _ in range(5)]
     assert (await api.client.put("/v1/parsers/my-shop", json=definition)).status_code == 200
     assert (await api.client.delete(f"/v1/batches/{done.pop()['id']}")).status_code == 200
     async with api.app.state.thresher.connection() as connection:
@@ -131,6 +132,7 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
         "path.directory_file_id": members,
         "path.event_id": sent,
         "path.file_id": files,
+        "path.parse_batch_id": [batch.public_id for batch in newer],
         "path.item_id": [str(file.id)],
         "path.job_id": [job.public_id for job in jobs],
         "query.with": [batch["id"] for batch in done],

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, WithJsonSchema
 
 from thresher.api import parser_schemas
-from thresher.api.llamacloud import directory_schemas, file_schemas, job_schemas, parse_request
+from thresher.api.llamacloud import batch_schemas, directory_schemas, file_schemas, job_schemas, parse_request
 from thresher.api.llamacloud.errors import ROOT
 from thresher.api.olostep import bodies, schemas
 from thresher.domain.problem import PROBLEMS as KINDS
@@ -39,6 +39,7 @@ _BODIES: tuple[type[BaseModel], ...] = (
     directory_schemas.DeletedFiles,
     parse_request.ParseRequest,
     file_schemas.FileQuery,
+    batch_schemas.NewParseBatch,
     job_schemas.NewBatchJob,
     job_schemas.CancelBatchJob,
     schemas.ExportLine,

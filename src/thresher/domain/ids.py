@@ -40,6 +40,11 @@ def is_batch_id(text: str) -> bool:
     return _BATCH_ID.fullmatch(text) is not None
 
 
+def is_of_parse_api(public_id: str) -> bool:
+    """Whether a public batch id is of the parse API."""
+    return _BATCH_ID.fullmatch(public_id) is not None and "-" in public_id
+
+
 def prefixed(prefix: str) -> str:
     """A new random id as the parse API has them: a prefix and a UUID. Batches are `bjb` (a batch job), `bat` and `prs` (of one parse)."""
     return f"{prefix}-{uuid.uuid4()}"

@@ -13,9 +13,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from thresher.domain import reach
+from thresher.domain import ids, reach
 from thresher.domain.address import AllowList
 from thresher.domain.embedded import nat64_prefix
+from thresher.domain.states import Outcome
 from thresher.domain.url import Url
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how a secret begins
@@ -75,13 +76,25 @@ def move(status: int | None, retry_after: float | None, times: Sequence[float], 
 def envelope(event: str, kind: str, body: Mapping[str, Any], now: datetime, attempt: str) -> dict[str, Any]:
     """What is posted: `now` is the time of this attempt, `attempt` its number and how many there may be, as 1/5."""
     data = _completed(body) if kind == EventType.COMPLETED else body
+    named = {"event_type": _event_type(body)} if kind == EventType.COMPLETED and _of_parse_api(body) else {}
     return {
         "id": event,
         "object": f"event.{kind}",
+        **named,
         "timestamp": int(now.timestamp() * 1000),
         "delivery_attempt": attempt,
         "data": data,
     }
+
+
+def _of_parse_api(body: Mapping[str, Any]) -> bool:
+    return ids.is_of_parse_api(str(body.get("id")))
+
+
+def _event_type(body: Mapping[str, Any]) -> str:
+    """What the parse API calls the end of a batch: a success, whatever became of its files, unless it was cut off."""
+    ends = {Outcome.CANCELLED: "batch.cancelled", Outcome.EXPIRED: "batch.error"}
+    return ends.get(Outcome(body["outcome"]), "batch.success")
 
 
 def _completed(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,6 +142,16 @@ def headers(event: str, body: bytes, now: datetime, keys: Sequence[bytes]) -> di
         "webhook-timestamp": stamp,
         "webhook-signature": " ".join(f"v1,{signature}" for signature in signed),
     }
+
+
+def parse_api_headers(content: Mapping[str, Any], body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
+    """The header by which clients of the parse API verify an event of a batch of it, `content`, that is posted as `body`: signed
+
+    by the current secret, the first, as its receiver is told it.
+    """
+    if not _of_parse_api(content):
+        return {}
+    return {"LC-Signature": "sha256=" + hmac.digest(spelled(keys[0]).encode(), body, hashlib.sha256).hex()}
 
 
 def refusal(url: Url, allow: AllowList, nat64: Sequence[str]) -> str | None:

@@ -112,7 +112,8 @@ class Courier:
         async with self._pool.acquire() as connection:
             keys = await signing.keys(connection, event.account_id)
         body = orjson.dumps(webhook.envelope(event.id, event.type, event.body, now, number))
-        posted = await self._post(event, event.url, body, webhook.headers(event.id, body, now, keys))
+        headers = webhook.headers(event.id, body, now, keys) | webhook.parse_api_headers(event.body, body, keys)
+        posted = await self._post(event, event.url, body, headers)
         took = time.monotonic() - begun  # the wall's clock may be set meanwhile
         move = webhook.move(posted.status, parse_retry_after(posted.retry_after), times, event.tries + 1, took)
         failure = posted.failure

@@ -12,8 +12,8 @@ from thresher.storage.database import Connection
 
 # No request is made for it, so it needs no headers. It has as long as the original had once it was started, and $7 at most.
 _INSERT = """
-INSERT INTO batch (public_id, account_id, face, applied_to, options, metadata, webhook, source, price, deadline_at)
-SELECT $2, b.account_id, b.face, b.id, $3, $4, $5, b.source, coalesce($6, b.price),
+INSERT INTO batch (public_id, account_id, face, applied_to, options, metadata, webhook, source, price, directory_id, deadline_at)
+SELECT $2, b.account_id, b.face, b.id, $3, $4, $5, b.source, coalesce($6, b.price), b.directory_id,
        now() + least(b.deadline_at - coalesce(p.started_at, b.created_at), $7 * interval '1 second')
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id WHERE b.id = $1
 RETURNING id, price

@@ -23,6 +23,7 @@ class Names:
     parse_job_id: str
     job_id: str
     item_id: str
+    parse_batch_id: str
     name: str = "page-1.jpg"
 
 
@@ -32,9 +33,12 @@ DIRECTORIES = "/api/v1/beta/directories"
 FILES = "/api/v1/beta/files"
 MEMBERS = f"{DIRECTORIES}/{{directory_id}}/files"
 BATCH_JOBS = "/api/v1/beta/batch-processing"
+BATCHES = "/api/v2/batches"
 PARSE = "/api/v2/parse"
 JOBS = tuple(f"GET {root}/job/{{parse_job_id}}" for root in ("/api/v1/parsing", "/api/parsing"))
 RESULTS = ("details", *(f"result/{form}" for form in ("markdown", "text", "json", "raw/markdown", "raw/text")))
+
+PRESET = {"job": {"type": "parse_v2", "configuration_id": "cfg-PARSE_FAST"}}
 
 # How each route is asked that names something. What it names, if new, into Names, and into `owned`.
 CALLS: dict[str, Callable[[Names], Call]] = {
@@ -56,6 +60,9 @@ CALLS: dict[str, Callable[[Names], Call]] = {
     f"GET {BATCH_JOBS}/items/{{item_id}}/processing-results": lambda _: {},
     f"POST {BATCH_JOBS}": lambda names: {"json": {"job_config": {}, "directory_id": names.directory_id}},
     f"POST {BATCH_JOBS}/{{job_id}}/cancel": lambda _: {"json": {}},
+    f"POST {BATCHES}": lambda names: {"json": {"source_directory_id": names.directory_id, "config": PRESET}},
+    f"GET {BATCHES}/{{parse_batch_id}}": lambda _: {"params": {"expand": "results"}},
+    f"POST {BATCHES}/{{parse_batch_id}}/cancel": lambda _: {},
     f"GET {PARSE}/{{parse_job_id}}": lambda _: {"params": {"expand": "text"}},
     f"POST {PARSE}": lambda names: {"json": {"tier": "fast", "version": "latest", "file_id": names.file_id}},
     **dict.fromkeys(JOBS, lambda _: {}),
@@ -69,7 +76,7 @@ NOWHERE: dict[str, Callable[[Names], Call]] = {
 }
 
 # Lists, which are to be empty for a stranger.
-LISTS = {f"GET {path}" for path in (DIRECTORIES, FILES, BATCH_JOBS, PARSE)} | {f"POST {FILES}/query"}
+LISTS = {f"GET {path}" for path in (DIRECTORIES, FILES, BATCH_JOBS, BATCHES, PARSE)} | {f"POST {FILES}/query"}
 
 # What names nothing but what it makes.
 MAKES = {f"POST {DIRECTORIES}", f"POST {FILES}"} | {f"POST {PARSE}/upload", f"GET {PARSE}/versions"}
@@ -107,7 +114,8 @@ async def owned(api: Api, pool: Pool) -> Names:
     batch = await kit.batch_of(pool, [file])
     await kit.worker(api, pool, {file: b"some text"}).work()
     waiting = await kit.batch_of(pool, [file], is_open=True)
-    made = (kit.job_id(api, batch), waiting.public_id, str(file.id))
+    newer = await kit.batch_of(pool, [file], kind="bat", is_open=True)
+    made = (kit.job_id(api, batch), waiting.public_id, str(file.id), newer.public_id)
     return Names(directory, member.json()["id"], str(file.id), *made)
 
 
@@ -120,7 +128,7 @@ async def test_what_is_anothers_looks_like_what_is_not_there_on_every_route(
 ) -> None:
     assert set(routes(api.app)) == {*CALLS, *NOWHERE, *LISTS, *MAKES}
     own = await owned(api, pool)
-    made = (f"pjb-{uuid4()}", f"bjb-{uuid4()}", str(uuid4()))
+    made = (f"pjb-{uuid4()}", f"bjb-{uuid4()}", str(uuid4()), f"bat-{uuid4()}")
     unknown = Names(f"dir-{uuid4()}", f"dfl-{uuid4()}", str(uuid4()), *made)
     before = await everything(pool)
     for call in (*CALLS, *NOWHERE):

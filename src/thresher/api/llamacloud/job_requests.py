@@ -14,7 +14,14 @@ from thresher.storage import jobs
 from thresher.storage.accounts import Account
 from thresher.storage.jobs import ItemId
 
+Place = tuple[str | int, ...]  # in a JSON value
+
 _CONFIG = ("body", "job_config")
+_HOOKS: tuple[Place, ...] = (
+    ("webhook_url",),
+    ("parameters", "webhook_url"),
+    ("parameters", "webhook_configurations", 0, "webhook_url"),
+)
 NAMED = 5  # unknown items that a refusal names
 
 
@@ -32,7 +39,7 @@ def read_job(asked: NewBatchJob, caller: Account, settings: Settings) -> jobs.Ne
         options={**parse.options, "job_config": without_secrets(config)},
         directory=key_of(asked.directory_id) if asked.directory_id is not None else None,
         items=_items(asked.item_ids or [], settings),
-        webhook=_webhook(asked.job_config, settings),
+        webhook=receiver(asked.job_config.model_dump(), _HOOKS, settings, *_CONFIG),
         limit=settings.max_batch_items,
         lifetime=settings.batch_timeout,
         shard_size=settings.shard_size,
@@ -64,27 +71,21 @@ def unknown_items(names: Sequence[str]) -> Problem:
     return Problem(ProblemCode.FILE_NOT_FOUND, f"There is no such file, or no more: {named}{more}.")
 
 
-def _webhook(config: ParseConfig, settings: Settings) -> str | None:
-    """The one receiver of the batch: of the config, or else of its parameters."""
-    places = [
-        ("webhook_url",),
-        ("parameters", "webhook_url"),
-        ("parameters", "webhook_configurations", 0, "webhook_url"),
-    ]
-    asked = {"webhook_url": config.webhook_url, "parameters": config.parameters or {}}
+def receiver(asked: object, places: Sequence[Place], settings: Settings, *loc: str) -> str | None:
+    """The one receiver of the batch: the first that stands at one of these places of what is asked, which is at `loc` itself."""
     for place in places:
         value = _at(asked, place)
         if value is None or value == "":
             continue
         if not isinstance(value, str):
-            raise invalid(*_CONFIG, *place, msg="must be a string")
+            raise invalid(*loc, *place, msg="must be a string")
         if fault := receivers.fault(value, settings):
-            raise invalid(*_CONFIG, *place, msg=fault[0], kind=fault[1])
+            raise invalid(*loc, *place, msg=fault[0], kind=fault[1])
         return value
     return None
 
 
-def _at(value: object, place: tuple[str | int, ...]) -> object:
+def _at(value: object, place: Place) -> object:
     """What is at a place in a JSON value, None for nothing."""
     for part in place:
         if isinstance(value, dict) and isinstance(part, str):

@@ -82,7 +82,7 @@ def item_view(secret: bytes, batch: Batch, standing: Standing) -> dict[str, Any]
         "item_id": item.custom_id,
         "item_name": item.name or item.ref,
         "status": status,
-        "job_id": (job_id := _job_id(secret, item)),
+        "job_id": (job_id := job_id_of(secret, item)),
         "job_record_id": _record_id(job_id, item),
         "error_message": error_message(item) if status is ItemStatus.FAILED else None,
         "skip_reason": item.detail if item.state is ItemState.SKIPPED else None,
@@ -92,7 +92,7 @@ def item_view(secret: bytes, batch: Batch, standing: Standing) -> dict[str, Any]
     }
 
 
-def _job_id(secret: bytes, item: Item) -> str | None:
+def job_id_of(secret: bytes, item: Item) -> str | None:
     """By which its result is read; of one that was processed already, that of the item that has it."""
     if item.state is ItemState.SKIPPED:
         return (

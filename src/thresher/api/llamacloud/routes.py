@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from thresher.api.llamacloud import (
+    batches,
     directories,
     directory_files,
     downloads,
@@ -22,6 +23,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     directory_files.router,
     jobs.router,
     job_items.router,
+    batches.router,
     parse.router,
     parse_read.router,
     parse_v1.router,
