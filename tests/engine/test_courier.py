@@ -1,6 +1,8 @@
 """Webhooks on a real database and to a real receiver: what is sent, when it is tried again, and that nothing is lost."""
 
 import asyncio
+import hashlib
+import hmac
 import itertools
 import re
 import signal
@@ -19,6 +21,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from tests.storage import kit
 from tests.support.receiver import Came, Receiver
 
+from thresher.domain import ids
 from thresher.domain import webhook as webhooks
 from thresher.domain.states import ItemState
 from thresher.engine import courier
@@ -64,9 +67,12 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(courier, "PAUSE", 0.01)
 
 
-async def finished(connection: Connection, account: int, url: str | None, items: int = 2, **options: Any) -> Batch:
-    """A batch that is done: its first item failed, the others are completed."""
+async def finished(
+    connection: Connection, account: int, url: str | None, items: int = 2, of: str | None = None, **options: Any
+) -> Batch:
+    """A batch that is done: its first item failed, the others are completed. `of`: the id of one of the parse API."""
     new = submit.NewBatch(account, "olostep", kit.new_items([1] * items), 3600.0, items, options, {}, webhook=url)
+    new = replace(new, face="llamacloud", public_id=of) if of else new
     batch = await submit.create(connection, new)
     claim = await kit.claim_next(connection)
     ends = [kit.fate(0, ItemState.FAILED), *(kit.fate(n) for n in range(1, items))]
@@ -85,6 +91,18 @@ async def until(pool: Pool, batch: Batch, state: str) -> Event:
             if event.state == state:
                 return event
             await asyncio.sleep(0.01)
+
+
+async def test_the_end_of_a_batch_of_the_parse_api_is_signed_and_named_as_there(
+    pool: Pool, connection: Connection, receiver: Receiver, account: int
+) -> None:
+    await finished(connection, account, receiver.url("/in"), of=(job := ids.prefixed("bjb")))
+    secret = webhooks.spelled(await signing.rotate(connection, account))
+    async with delivering(pool):
+        [came] = await receiver.wait_for("/in", 1)
+    assert (came.event["event_type"], came.event["data"]["id"]) == ("batch.success", job)
+    expected = hmac.new(secret.encode(), came.body, hashlib.sha256).hexdigest()
+    assert came.headers["LC-Signature"] == f"sha256={expected}"
 
 
 def gaps(came: list[Came]) -> list[int]:
