@@ -97,6 +97,7 @@ def looped() -> bytes:
 
 BROKEN, ENCRYPTED = FailureCode.DOCUMENT_BROKEN, FailureCode.DOCUMENT_ENCRYPTED
 LARGE, EMPTY, OTHER = FailureCode.DOCUMENT_TOO_LARGE, FailureCode.NO_TEXT, FailureCode.UNSUPPORTED_CONTENT
+WIDE = '<w:tbl><w:tr><w:tc><w:tcPr><w:gridSpan w:val="2000000000"/></w:tcPr><w:p/></w:tc></w:tr></w:tbl>'
 CASES: dict[str, tuple[bytes, FailureCode, str]] = {
     "a password.pdf": (pdf.pdf(TEXT, password="pw"), ENCRYPTED, "password"),
     "half of it.pdf": (pdf.pdf(TEXT)[:300], BROKEN, "PDF"),
@@ -132,7 +133,10 @@ CASES: dict[str, tuple[bytes, FailureCode, str]] = {
     "empty.eml": (b"MIME-Version: 1.0\r\n\r\n", EMPTY, "no text"),
     "two million cells.xlsx": (cells(2_000_001), LARGE, "2000001 cells"),
     "many parts.eml": (nested_mail(1) + b"--b0\r\nContent-Type: text/plain\r\n\r\ny\r\n" * 1001, LARGE, "THRESHER_DOCUMENT_MAX_PARTS"),
-    "deep.eml": (nested_mail(1500), BROKEN, "mail"),
+    "deep.eml": (nested_mail(1500), BROKEN, "in one another"),
+    "brackets.eml": (b"Content-Type: text/plain; x=" + b"(" * 5000 + b"\r\n\r\n", EMPTY, "no text"),
+    "no end of addresses.eml": (b"To: " + b", ".join(b"a%d@x" % n for n in range(200_000)) + b"\r\n\r\n", BROKEN, "headers"),
+    "a cell of two milliards of columns.docx": (zipped.package(zipped.docx(WIDE)), BROKEN, "more columns"),
 }  # fmt: skip
 
 

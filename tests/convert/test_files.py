@@ -298,6 +298,16 @@ def test_notes_formulas_and_tables_of_the_library_s_html_become_markdown_and_tex
     assert [item["type"] for item in items.of_markdown(markdown)] == ["text", "text", "table", "list", "list", "text"]
 
 
+def test_xml_in_utf_16_is_read_and_what_we_mark_places_with_is_harmless_where_a_document_says_it() -> None:
+    parts = zipped.docx(zipped.paragraph("Größe"))
+    declared = '<?xml version="1.0" encoding="UTF-16"?>' + str(parts["word/document.xml"])
+    assert made(zipped.package(parts | {"word/document.xml": declared.encode("utf-16")})).text == "Größe"
+    said = "a\ue0feb \ue0e07\ue0e1 [^1] \ue0e2"
+    for data in (zipped.package(zipped.docx(zipped.paragraph(said))), zipped.package(zipped.pptx(("T", said)))):
+        (page,) = made(data).pages
+        assert "[^1]" in page.text
+
+
 @pytest.mark.parametrize("cell", ["a", " a ", "a|b", "a\\|b", "<b>", "a\nb", "a\x1fb", "", "a\tb"])
 def test_a_table_is_the_same_whether_its_cells_are_looked_at_together_or_one_by_one(cell: str) -> None:
     rows = [["k", cell], [cell, "x"], [cell], ["x", "y"]]

@@ -2,6 +2,7 @@
 
 import gzip
 import random
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -137,6 +138,12 @@ def test_more_output_than_the_limit_is_refused():
     document = convert(given, max_decoded_bytes=10**6)
     with pytest.raises(OverflowError):
         encode(given, document, {}, max_output_bytes=100)
+
+
+def test_output_far_beyond_the_limit_is_refused_before_it_is_written():
+    document = replace(convert(source(), max_decoded_bytes=10**6), markdown="x" * 60, text="y" * 60, links=[object()])
+    with pytest.raises(OverflowError, match="120 bytes or more"):
+        encode(source(), document, {}, max_output_bytes=100)
 
 
 def test_any_flipped_byte_is_found():

@@ -23,13 +23,16 @@ _WORDS_BEGIN = re.compile(r"<w:t[ >]")
 _WORDS = re.compile(r"word/(document|footnotes|endnotes|comments|header\d*|footer\d*)\.xml")
 _REFERENCE = re.compile(r"&(amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
 _HIDDEN = {character: chr(ord("\ue0f0") + n) for n, character in enumerate("&<>\"'")}
+_WIDE_CELL = re.compile(r'w:gridSpan\s+w:val="\d{5}')  # the library makes them all
 _RTF_PAGE = re.compile(rb"(?<!\\)\\page(?![a-z0-9-])\s?")
 
 
 def docx(data: bytes, form: str, options: DocumentOptions, bounds: Bounds) -> Made:
     parts = package.unpack(data, bounds)
     for name in filter(_WORDS.fullmatch, parts):
-        xml = _REFERENCE.sub(_hidden, parts[name].decode("utf-8", "replace"))
+        xml = _REFERENCE.sub(_hidden, parts[name].decode("utf-8", "replace").replace(_MARK, ""))
+        if _WIDE_CELL.search(xml):
+            raise package.broken(f"a cell in the part {name} spans more columns than a table can have")
         parts[name] = (_marked(xml) if name == "word/document.xml" else xml).encode()
     return _made(office.extract(package.pack(parts), form), options)
 
@@ -75,6 +78,8 @@ def _made(result: object, options: DocumentOptions) -> Made:
         content = content.replace(hidden, html.escape(character))
     markdown, text = rendered(content)
     markdowns, texts = _split(markdown), [page.strip() for page in text.split(_MARK)]
+    if len(markdowns) != len(texts):  # the document itself has the mark, where only one of the two shows it
+        markdowns, texts = [markdown.replace(_MARK, "")], [text.replace(_MARK, "")]
     pages = [*zip(markdowns, texts, strict=True)]
     return Made(pages_of(pages, options), len(pages), office.metadata_of(getattr(result, "metadata", {})))
 

@@ -18,19 +18,25 @@ from thresher.domain.failure import FailureCode, ItemFailed
 
 _DEEP = 50  # parts in one another; each costs another look at what is in it
 _LONGEST_HEAD = 2**20  # bytes
+_LONGEST_PARSED = 8192  # characters of a header; the library takes a time that grows with their square
 _NEWLINE = ord("\n")
 
 
 @lru_cache(maxsize=256)
 def _parsed(name: str, value: str) -> Any:
-    return email.policy.default.header_factory(name, "".join(value.splitlines()))
+    try:
+        return email.policy.default.header_factory(name, "".join(value.splitlines()))
+    except Exception:  # the library's parser of headers fails in many ways
+        return value
 
 
 class _Policy(email.policy.EmailPolicy):
     """The default one; a header is parsed once, not every time that somebody asks for it."""
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
-        return value if hasattr(value, "name") else _parsed(name, value)
+        if hasattr(value, "name") or len(value) > _LONGEST_PARSED:
+            return value
+        return _parsed(name, value)
 
 
 _POLICY = _Policy(message_factory=EmailMessage)
@@ -50,7 +56,7 @@ class Part:
     def text(self) -> str:
         """What it says, decoded, with lines that end as on Unix and without NULs."""
         self.head.set_payload(bytes(self.body).decode("ascii", "surrogateescape"))
-        raw = self.head.get_payload(decode=True)
+        raw = _told(lambda: self.head.get_payload(decode=True), b"")
         data = raw if isinstance(raw, bytes) else b""
         try:
             text = data.decode(_told(self.head.get_content_charset, None) or "utf-8", "replace")
@@ -104,7 +110,9 @@ def _between(data: bytes, start: int, end: int, delimiter: bytes) -> Iterator[tu
         at = found + len(delimiter)
         rest = data[at : at + 100].partition(b"\n")[0].strip()
         if rest not in (b"", b"--") or (found > start and data[found - 1] != _NEWLINE):
-            continue  # a longer boundary, or a line that goes on with one
+            line = data.find(b"\n", found, end)  # a longer boundary, or a line that goes on with one
+            at = line if line >= 0 else end
+            continue
         if begun >= 0:
             yield begun, max(begun, found - (2 if data[found - 2 : found] == b"\r\n" else 1))
         if rest:

@@ -35,7 +35,7 @@ _METADATA = {
 def extract(data: bytes, form: str, *, html: bool = True, marker: str | None = None) -> Any:
     """The library's result, its content HTML or plain text. `marker`: what stands before each slide.
 
-    Raises ItemFailed: document_broken, document_encrypted, conversion_failed.
+    Raises ItemFailed: document_broken, document_encrypted, document_too_large, conversion_failed.
     """
     import kreuzberg  # 76 MB, and only children for documents need it
 
@@ -52,6 +52,8 @@ def extract(data: bytes, form: str, *, html: bool = True, marker: str | None = N
         said = str(error)
         if _PROTECTED.search(said):
             raise ItemFailed(FailureCode.DOCUMENT_ENCRYPTED) from None
+        if "Security limit" in said:
+            raise ItemFailed(FailureCode.DOCUMENT_TOO_LARGE, said[:300]) from None
         raise broken(said.partition(": ")[2] or said) from None
     except BaseException as error:
         if (

@@ -5,6 +5,7 @@ archive that we have written: no entry twice, none overlapping, pictures and mac
 """
 
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -24,6 +25,8 @@ _DEEP = 1000  # elements in one another; the libraries' own stacks end at 4,000
 _CHUNK = 4096  # bytes in which nesting is added up: it may grow by another 1,365 within one
 _ENTITY = b"<!ENTITY"
 _WIDE_ENTITIES = tuple(_ENTITY.decode().encode(charset) for charset in ("utf-16-le", "utf-16-be"))
+_WIDE = (b"\xff\xfe", b"\xfe\xff")  # XML in UTF-16 becomes UTF-8
+_DECLARATION = re.compile(r"<\?xml[^>]*\?>")
 _ENCRYPTED = 1
 # What is read and written of an archive (APPNOTE 6.3): the lengths of name and extra field in a local header; a local
 # header; an entry of the directory; the directory's end.
@@ -95,6 +98,8 @@ def _read(data: bytes, bounds: Bounds) -> Parts:
             if info.filename.lower().endswith(_TEXTS):
                 content = _content(data, info, left)
                 left -= len(content)
+                if content.startswith(_WIDE):
+                    content = _DECLARATION.sub("", content.decode("utf-16", "replace"), count=1).encode()
             if left < 0:
                 limit = f"{bounds.max_unpacked_bytes} (THRESHER_DOCUMENT_MAX_UNPACKED_BYTES)"
                 raise ItemFailed(

@@ -14,7 +14,7 @@ _MARKDOWN = Markdown(inline=Markdown.Inline(sup="^", sub="~"))
 _TEXT = PlainText(images=True, bullet="")
 # What is not to be escaped stands between these characters, for private use, until the markdown is written.
 _OPEN, _CLOSE = "\ue0e0", "\ue0e1"
-_KEPT = re.compile(rf"{_OPEN}(\d+){_CLOSE}")
+_KEPT = re.compile(rf"{_OPEN}(\d{{1,9}}){_CLOSE}")
 _CELL_END = "\ue0e2"  # in a text: so a row is one cell, and no column is filled up with spaces as wide as its widest
 _FORMULA = re.compile(r'<span data-math-style="(?:display|inline)">(.*?)</span>', re.DOTALL)
 # A reference to a note is there as text, where it belongs, and once more, numbered anew, at the end of the paragraph.
@@ -45,7 +45,10 @@ def rendered(content: str) -> tuple[str, str]:
         document = turbohtml.parse(joined, positions=False)
     text = document.to_text(_TEXT).strip().replace(_CELL_END, "\t")
     if kept:
-        markdown, text = (_KEPT.sub(lambda found: kept[int(found[1])], one) for one in (markdown, text))
+        markdown, text = (
+            _KEPT.sub(lambda found: kept[int(found[1])] if int(found[1]) < len(kept) else found[0], one)
+            for one in (markdown, text)
+        )
     return markdown, text
 
 
