@@ -208,9 +208,9 @@ class ShardRun:
 
     async def _serve(self, lane: Lane, task: Task) -> None:
         try:
-            async with self._turn(lane):
+            async with self._turn(lane) as given_up:
                 await self._engine.settler.room()
-                if self._may_begin() and not lane.wait(time.monotonic()):
+                if not given_up and self._may_begin() and not lane.wait(time.monotonic()):
                     await self._do(lane, task)
                 else:
                     lane.todo.appendleft(task)
@@ -219,7 +219,7 @@ class ShardRun:
             self._under_way -= 1
             self._wake.set()
 
-    def _turn(self, lane: Lane) -> AbstractAsyncContextManager[None]:
+    def _turn(self, lane: Lane) -> AbstractAsyncContextManager[bool | None]:
         if lane is not self._files:
             return self._engine.slots
         return turn(self._engine.places, self._stopped, self._slice_ends - time.monotonic())
