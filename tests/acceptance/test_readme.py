@@ -19,6 +19,7 @@ from tests.serve.support import environment
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 MOVING = ROOT / "docs" / "moving.md"
+MOVING_FILES = ROOT / "docs" / "moving-llamacloud.md"
 
 PAGE = (
     "<!doctype html><html lang='en'><title>Example</title><h1>Example page</h1><p>For <b>illustration</b>.</p></html>"
@@ -110,9 +111,13 @@ async def test_the_commands_of_the_readme_and_of_the_move_work_as_they_stand(ser
     applied = json.loads(shown.splitlines()[-1])
     assert (applied["parser"], applied["total_urls"], applied["without_page"]) == ("@thresher/links", 1, 1)
 
-    # The same server, by the lines that a program which used Olostep needs.
-    sdk, langchain = (
-        block.replace("http://127.0.0.1:8080", server.url).replace("thr_...", KEY) for block in blocks("python", MOVING)
+    # The same server, by the lines that a program which used Olostep, or LlamaCloud, needs.
+    sdk, langchain, files = (
+        block.replace("http://127.0.0.1:8080", server.url).replace("thr_...", KEY)
+        for block in (*blocks("python", MOVING), *blocks("python", MOVING_FILES))
     )
     assert await run(server, tmp_path, sys.executable, "-c", sdk) == "['https://example.com/']\n"
     assert '"total_urls": 1' in await run(server, tmp_path, sys.executable, "-c", langchain)
+    (tmp_path / "invoice.pdf").write_bytes(pdf.pdf(pdf.paragraphs("Invoice 1", "To be paid.")))
+    shown = await run(server, tmp_path, sys.executable, "-c", files)
+    assert shown == "invoice.pdf completed \n# Invoice 1\n\nTo be paid.\n"
