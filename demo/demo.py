@@ -27,9 +27,10 @@ SHOWN = "article"  # the item whose markdown is printed
 SOME_FAILED = 3  # the exit code of `thresher batch`: some pages here fail on purpose
 NEXT = """
 The last four failed on purpose, each for its own reason; docs/failures.md has the remedies.
-With pages of yours, one URL a line in and one JSON object a line out:
+With pages and documents of yours, one URL a line or a file in and one JSON object a line out:
 
   [bold].venv/bin/thresher batch urls.txt -o out.jsonl[/]
+  [bold].venv/bin/thresher batch *.pdf -o out.jsonl[/]
 
 A server that stays, with an API for programs:
 
@@ -105,7 +106,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
         error = row["error"]
         shown.add_row(
             row["custom_id"],
-            Text(row["url"].removeprefix("http://"), "dim"),
+            Text(row.get("name") or row["url"].removeprefix("http://"), "dim"),
             Text(row["status"], "red" if error else "green"),
             str(row["http_status"] or ""),
             Text(error["code"], "red") if error else Text(row["title"] or ""),

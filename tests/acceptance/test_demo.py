@@ -50,7 +50,7 @@ async def test_the_demonstration_shows_every_fate_and_a_page_and_leaves_nothing(
         if line.strip().startswith(row["custom_id"] + "  ")
     }
     fates = [("completed" if "completed" in lines[row["custom_id"]] else "failed") for row in rows]
-    assert fates == ["completed"] * 13 + ["failed"] * 3
+    assert fates == ["completed"] * 14 + ["failed"] * 3
     for custom_id, code in zip(
         ("missing", "robots", "metadata"),
         ("http_4xx", "robots_disallowed", "blocked_address"),
@@ -67,7 +67,7 @@ async def test_an_interrupted_demonstration_leaves_nothing(room: Path) -> None:
     async with running(room) as process:
         assert process.stdout is not None
         async with asyncio.timeout(100):
-            while b"16 items" not in await process.stdout.readline():
+            while b"17 items" not in await process.stdout.readline():
                 assert process.returncode is None
             process.send_signal(signal.SIGINT)
             await process.communicate()
