@@ -120,6 +120,12 @@ async def _seed(api: Api, worker: Worker) -> dict[str, list[str]]:
     files = [await _upload(api, name) for name in ("a.txt", "b.txt", "c.txt", "d.txt", "e.txt")]
     jobs = [parsed, *[await kit.batch_of(worker.pool, [file], is_open=True) for _ in range(5)]]
     newer = [await kit.batch_of(worker.pool, [file], kind="bat", is_open=True) for _ in range(5)]
+    config = {"config": {"job": {"type": "parse_v2", "configuration_id": "cfg-PARSE_AGENTIC"}}}
+    await worker.pool.execute(
+        "UPDATE batch SET directory_id = $1::uuid, options = options || $2 WHERE public_id LIKE 'bat-%'",
+        directories[0].removeprefix("dir-"),
+        config,
+    )
     assert (await api.client.put("/v1/parsers/my-shop", json=definition)).status_code == 200
     assert (await api.client.delete(f"/v1/batches/{done.pop()['id']}")).status_code == 200
     async with api.app.state.thresher.connection() as connection:
