@@ -3,6 +3,7 @@
 Of the API's parameters only those are here that change what is made; all others are kept by whoever was given them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -12,6 +13,7 @@ from thresher.domain.failure import FailureCode
 FailedPage = Literal["raw_text", "blank_page", "error_message"]  # what stands for a page that could not be converted
 Ranges = tuple[tuple[int, int], ...]  # of page numbers from 1 on, both ends included
 _LAST_PAGE = 1_000_000
+_RANGE = re.compile(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?")
 
 # What files of the formats that are converted are mostly called. What a file is, its bytes say.
 EXTENSIONS = (
@@ -73,7 +75,6 @@ class DocumentOptions:
         given = _Given({name: value for name, value in parameters.items() if value is not None})
         target = given.text("target_pages")
         sides = [given.number(f"bbox_{side}", 0, 1) for side in ("top", "right", "bottom", "left")]
-        languages = parameters.get("languages") or parameters.get("lang") or "en"
         most = given.number("max_pages", 0, _LAST_PAGE)
         return cls(
             pages=page_ranges(target, first_page) if target else None,
@@ -91,7 +92,7 @@ class DocumentOptions:
             crop=(sides[0] or 0, sides[1] or 0, sides[2] or 0, sides[3] or 0) if any(sides) else None,
             hidden_sheets=given.flag("spreadsheet_include_hidden_sheets"),
             ocr=not given.flag("disable_ocr"),
-            languages=(languages,) if isinstance(languages, str) else tuple(map(str, languages)),
+            languages=given.texts("languages") or given.texts("lang") or ("en",),
             page_error_tolerance=given.number("page_error_tolerance", 0, 1, 0.05) or 0,
             failed_page=given.failed_page(),
             timeout=given.number("job_timeout_in_seconds", 0, float("inf")) or None,
@@ -118,10 +119,10 @@ def page_ranges(text: str, first_page: int) -> Ranges:
     """The pages that `text` names, as in "0,2-4". Raises ValueError."""
     ranges = []
     for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.strip().isdecimal() or (dash and not last.strip().isdecimal()):
+        named = _RANGE.fullmatch(part)
+        if named is None:
             raise ValueError(f"target_pages: {part.strip()[:40]!r} is neither a page nor a range of pages, as in 0,2-4")
-        low, high = int(first) - first_page + 1, int(last if dash else first) - first_page + 1
+        low, high = (int(number) - first_page + 1 for number in (named[1], named[2] or named[1]))
         if not 1 <= low <= high <= _LAST_PAGE:
             raise ValueError(
                 f"target_pages: {part.strip()[:40]!r} is no range of pages from {first_page} to {_LAST_PAGE}"
@@ -141,6 +142,13 @@ class _Given:
         if value is not None and not isinstance(value, str):
             raise ValueError(f"{name} has to be a string")
         return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self._values.get(name, [])
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"{name} has to be a string or a list of strings")
+        return tuple(text for text in texts if text)
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         value = self._values.get(name, default)

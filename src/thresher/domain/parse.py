@@ -5,6 +5,7 @@ Which parameters change what is made is domain/documents.py; all others are kept
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -16,8 +17,12 @@ _ABOUT_THE_JOB = frozenset(
     {"do_not_cache", "invalidate_cache", "webhook_url", "webhook_configurations", "custom_metadata", "priority", "type"}
     | {"disable_cache", "webhook_configuration_ids", "client_name", "user_metadata"}
 )
-_SECRET_ENDS = ("_api_key", "_openai_key", "_signing_secret", "_password")
-_SECRETS = ("webhook_headers", "http_proxy")
+# What the name of a secret ends with, as in openai_api_key, apiKey, WEBHOOK_SIGNING_SECRET, x-access-token.
+_SECRET = re.compile(
+    r"(?:(?:api|openai|access)[-_]?key|secret|password|authorization|(?:access|auth|bearer)[-_]?token"
+    r"|webhook[-_]?headers|https?[-_]?proxy)\Z",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +78,4 @@ def without_secrets(value: Any) -> Any:
 
 
 def _is_secret(name: str) -> bool:
-    return name.endswith(_SECRET_ENDS) or name in _SECRETS
+    return _SECRET.search(name) is not None

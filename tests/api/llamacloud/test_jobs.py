@@ -257,17 +257,22 @@ async def test_jobs_are_listed_newest_first_by_directory_type_and_status(
     assert (purged.status_code, purged.json()["code"]) == (410, "batch_purged")
 
 
+SECRETS = dict.fromkeys(
+    ("openai_api_key", "api_key", "apiKey", "AZURE_OPENAI_KEY", "secret", "x-access-token"), "s3cret"
+)
+
+
 async def test_what_was_made_of_an_item_is_told_of_all_jobs_without_secrets(
     api: Api, pool: Pool, llama: AsyncLlamaCloud
 ) -> None:
     directory, [name] = await directory_of(llama, pool, 1)
     batch, worker = llama.beta.batch, worker_of(api, pool, [name])
     assert (await batch.job_items.get_processing_results(name)).processing_results == []
-    parameters = {"lang": "de", "openai_api_key": "s3cret", "premium_mode": True, "unheard_of": [1, {"a": None}]}
+    parameters = {"lang": "de", **SECRETS, "premium_mode": True, "unheard_of": [1, {"a": None, **SECRETS}]}
     configurations = [{"webhook_url": "https://hooks.example/", "webhook_headers": {"Authorization": "s3cret"}}]
     config: Config = {
         "correlation_id": "c1",
-        "partitions": {"a": "b"},
+        "partitions": {"a": "b", "PASSWORD": "s3cret"},
         "parameters": {**parameters, "webhook_configurations": configurations, "fast_mode": None},
     }
     jobs = [await batch.create(directory_id=directory, job_config=each) for each in (PLAIN, config)]
@@ -316,6 +321,16 @@ REFUSED: list[tuple[Config, int, str | list[Any]]] = [
     ({"directory_id": "dir-1"}, 422, ["job_config"]),
     ({"job_config": {"job_name": "x"}, "directory_id": "dir-1"}, 422, ["job_config", "job_name"]),
     ({"job_config": {"session_id": "\0"}, "directory_id": "dir-1"}, 422, ["job_config", "session_id"]),
+    ({"job_config": {"session_id": "x" * 3001}, "directory_id": "dir-1"}, 422, ["job_config", "session_id"]),
+    (
+        {"job_config": {"partitions": {str(n): "x" * 100 for n in range(200)}}, "directory_id": "d"},
+        422,
+        ["job_config", "partitions"],
+    ),
+    *(
+        ({"job_config": {"parameters": {name: value}}, "directory_id": "d"}, 422, ["job_config", "parameters", name])
+        for name, value in (("languages", 5), ("languages", [5]), ("lang", True), ("target_pages", "9" * 5000))
+    ),
     ({"job_config": {"parameters": {"a": ["\0"]}}, "directory_id": "d"}, 422, ["job_config", "parameters"]),
     ({"job_config": {"parameters": {"a": "x" * 2**18}}, "directory_id": "d"}, 422, ["job_config", "parameters"]),
     (

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from pydantic.config import JsonDict
 from pydantic.json_schema import SkipJsonSchema
 
-from thresher.api.llamacloud.values import Parameters, Text
+from thresher.api.llamacloud.values import Label, Labels, Parameters, Text
 from thresher.domain.states import ItemStatus
 
 JobType = Literal["parse", "extract", "classify"]
@@ -29,12 +29,12 @@ class ParseConfig(BaseModel):
         None,
         description="In the words of the first version of that API; unknown ones are kept, keys of vendors are not.",
     )
-    partitions: dict[Text, Text] | None = None
-    session_id: Text | None = None
-    correlation_id: Text | None = None
-    parent_job_execution_id: Text | None = None
-    user_id: Text | None = None
-    project_id: Text | None = None
+    partitions: Labels | None = None
+    session_id: Label | None = None
+    correlation_id: Label | None = None
+    parent_job_execution_id: Label | None = None
+    user_id: Label | None = None
+    project_id: Label | None = None
     webhook_url: Text | None = Field(
         None,
         description="Told when the batch is over. Absent: `webhook_url`, or the first of `webhook_configurations`, of the parameters.",

@@ -20,6 +20,7 @@ NO_NUL = r"^[^\x00]*$"  # which PostgreSQL keeps in no text
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=NO_NUL)]
+Label = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern=NO_NUL)]  # which may be empty
 
 BEYOND = "beyond_limit"  # of a fault that no schema can tell
 
@@ -73,8 +74,9 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(one)
 
 
-# A JSON object, one of parameters, and one whose values are as those of files may be.
+# A JSON object, one of texts, one of parameters, and one whose values are as those of files may be.
 Json = Annotated[dict[str, Any], AfterValidator(kept)]
+Labels = Annotated[dict[Label, Label], AfterValidator(kept)]
 Parameters = Annotated[dict[str, Any], AfterValidator(partial(kept, most=MAX_PARAMETERS))]
 Metadata = Annotated[dict[str, str | int | float | bool | list[str] | None], AfterValidator(kept)]
 
