@@ -184,6 +184,7 @@ def test_pages_are_chosen_counted_from_0_or_1_and_at_most_so_many() -> None:
     for data in (show, book):
         for parameters, first, wanted in (
             ({"target_pages": "0,2-9"}, 0, [1, 3, 4]),
+            ({"target_pages": "3,0-99999," * 9 + "2"}, 0, [1, 2, 3, 4]),
             ({"target_pages": "1,3"}, 1, [1, 3]),
             ({"max_pages": 2}, 0, [1, 2]),
             ({"target_pages": "1-3", "max_pages": 2}, 0, [2, 3]),

@@ -12,7 +12,8 @@ from thresher.domain.failure import FailureCode
 
 FailedPage = Literal["raw_text", "blank_page", "error_message"]  # what stands for a page that could not be converted
 Ranges = tuple[tuple[int, int], ...]  # of page numbers from 1 on, both ends included
-_LAST_PAGE = 1_000_000
+_LAST_PAGE = 100_000  # LiteParse takes no more of them by number
+_MOST_PAGES = 1_000_000
 _RANGE = re.compile(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?")
 
 # What files of the formats that are converted are mostly called. What a file is, its bytes say.
@@ -75,7 +76,7 @@ class DocumentOptions:
         given = _Given({name: value for name, value in parameters.items() if value is not None})
         target = given.text("target_pages")
         sides = [given.number(f"bbox_{side}", 0, 1) for side in ("top", "right", "bottom", "left")]
-        most = given.number("max_pages", 0, _LAST_PAGE)
+        most = given.number("max_pages", 0, _MOST_PAGES)
         return cls(
             pages=page_ranges(target, first_page) if target else None,
             max_pages=int(most) if most else None,
@@ -116,8 +117,8 @@ class DocumentOptions:
 
 
 def page_ranges(text: str, first_page: int) -> Ranges:
-    """The pages that `text` names, as in "0,2-4". Raises ValueError."""
-    ranges = []
+    """The pages that `text` names, as in "0,2-4": in order, each once. Raises ValueError."""
+    ranges: list[tuple[int, int]] = []
     for part in text.split(","):
         named = _RANGE.fullmatch(part)
         if named is None:
@@ -128,7 +129,17 @@ def page_ranges(text: str, first_page: int) -> Ranges:
                 f"target_pages: {part.strip()[:40]!r} is no range of pages from {first_page} to {_LAST_PAGE}"
             )
         ranges.append((low, high))
-    return tuple(ranges)
+    return _merged(ranges)
+
+
+def _merged(ranges: list[tuple[int, int]]) -> Ranges:
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
 
 
 class _Given:

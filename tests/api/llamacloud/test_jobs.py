@@ -329,7 +329,13 @@ REFUSED: list[tuple[Config, int, str | list[Any]]] = [
     ),
     *(
         ({"job_config": {"parameters": {name: value}}, "directory_id": "d"}, 422, ["job_config", "parameters", name])
-        for name, value in (("languages", 5), ("languages", [5]), ("lang", True), ("target_pages", "9" * 5000))
+        for name, value in (
+            ("languages", 5),
+            ("languages", [5]),
+            ("lang", True),
+            ("target_pages", "9" * 5000),
+            ("target_pages", "0-100000"),
+        )
     ),
     ({"job_config": {"parameters": {"a": ["\0"]}}, "directory_id": "d"}, 422, ["job_config", "parameters"]),
     ({"job_config": {"parameters": {"a": "x" * 2**18}}, "directory_id": "d"}, 422, ["job_config", "parameters"]),
