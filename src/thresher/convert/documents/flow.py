@@ -15,9 +15,8 @@ from thresher.domain.documents import DocumentOptions
 
 _MARK = "\ue0fe"  # for private use, and nobody's
 # What matters in a WordprocessingML body: ends of pages, and what stands between them. A table is on one page.
-_TOKEN = re.compile(
-    r'<w:br\b[^>]*w:type="page"[^>]*/>|<w:lastRenderedPageBreak\s*/>|<(/?)w:(?:tbl|txbxContent|drawing|pict)[ >]'
-)
+# Without the "<": of "w:" there are fewer, and what is the same for all stands first, which makes the search twice as fast.
+_TOKEN = re.compile(r'w:(?:br\b[^>]*w:type="page"[^>]*/|lastRenderedPageBreak\s*/|tbl|txbxContent|drawing|pict)[ >]')
 _WORDS_BEGIN = re.compile(r"<w:t[ >]")
 # The library drops every reference to a character in these parts; it sees a character for private use instead.
 _WORDS = re.compile(r"word/(document|footnotes|endnotes|comments|header\d*|footer\d*)\.xml")
@@ -104,11 +103,15 @@ def _marked(xml: str) -> str:
     """The document with a mark for every end of a page that has text before it."""
     out, at, since, inside, drawn = [], 0, 0, 0, False
     for token in _TOKEN.finditer(xml):
-        if not token[0].startswith(("<w:br", "<w:last")):
-            inside += -1 if token[1] else 1
+        tag = token.start() - 1
+        opens = xml[tag] == "<"
+        if not opens and xml[tag - 1 : tag + 1] != "</":
+            continue  # words
+        if not token[0].endswith("/>"):
+            inside += 1 if opens else -1
             drawn = True
-        elif not inside and (drawn or _WORDS_BEGIN.search(xml, since, token.start())):
-            out += [xml[at : token.start()], f"<w:t>{_MARK}</w:t>"]
+        elif not inside and (drawn or _WORDS_BEGIN.search(xml, since, tag)):
+            out += [xml[at:tag], f"<w:t>{_MARK}</w:t>"]
             at = since = token.end()
             drawn = False
     return "".join([*out, xml[at:]])

@@ -23,6 +23,7 @@ _ENTRY = b"PK\1\2"
 _TEXTS = (".xml", ".rels", ".xhtml", ".html", ".htm", ".opf", ".ncx", ".txt", "mimetype")
 _DEEP = 1000  # elements in one another; the libraries' own stacks end at 4,000
 _CHUNK = 4096  # bytes in which nesting is added up: it may grow by another 1,365 within one
+_OPENS_NOTHING = (b"/>", b"<!", b"<?")
 _ENTITY = b"<!ENTITY"
 _WIDE_ENTITIES = tuple(_ENTITY.decode().encode(charset) for charset in ("utf-16-le", "utf-16-be"))
 _WIDE = (b"\xff\xfe", b"\xfe\xff")  # XML in UTF-16 becomes UTF-8
@@ -136,16 +137,16 @@ def _check(name: str, content: bytes) -> None:
 
     The nesting is added up in chunks, for speed. Who fools the count harms a converter child, which is what it is for.
     """
-    declares = b"<!" in content
-    if (declares and _ENTITY in content) or (b"\0" in content and any(wide in content for wide in _WIDE_ENTITIES)):
+    if _ENTITY in content or (b"\0" in content and any(wide in content for wide in _WIDE_ENTITIES)):
         raise broken(f"the part {name[:100]} declares entities, which are not expanded")
-    if content.count(b"<") <= _DEEP or name.endswith((".html", ".htm")):  # HTML may leave elements open
+    if len(content) <= len(b"<a>") * _DEEP or name.endswith((".html", ".htm")):  # HTML may leave elements open
         return
-    count, depth = content.count, 0
-    others = ((b"<!",) if declares else ()) + ((b"<?",) if content.find(b"<?", 4) >= 0 else ())
+    count, depth, settled = content.count, 0, 0
     for start in range(0, len(content), _CHUNK):
         end = start + _CHUNK
-        depth += count(b"<", start, end) - 2 * count(b"</", start, end + 1) - count(b"/>", start, end + 1)
-        depth -= sum(count(other, start, end + 1) for other in others)
+        depth += count(b"<", start, end) - 2 * count(b"</", start, end + 1)
+        if depth > _DEEP:  # at most: what opens nothing is only looked for when it matters
+            depth -= sum(count(one, settled, end + 1) for one in _OPENS_NOTHING)
+            settled = end
         if depth > _DEEP:
             raise broken(f"the part {name[:100]} has more than {_DEEP} elements in one another")
