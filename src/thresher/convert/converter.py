@@ -1,7 +1,8 @@
 """What converts: a child for pages, and from the first document on one for documents, so that these delay and harm no page.
 
 A document takes minutes where a page has seconds, and its libraries 1.3 GB of address space: hence limits and a child of
-its own. Which of the two a body is for is the first one's to say, as it is the one that looks into it.
+its own. Which of the two a body is for is the first one's to say, as it is the one that looks into it; but for files whose
+first bytes say it already.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from thresher.settings import Settings
 
 _PLAIN = How()
 _LARGE_FILE = 2**18  # bytes: of text, what is converted in some ten milliseconds
+# How files begin that are documents, or else nothing that is converted: PDF, packages, older Office, RTF.
+_SIGNED = (b"%PDF-", b"PK\3\4", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"{\\rtf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +117,21 @@ class Converter:
         Raises ItemFailed with the child's code; `conversion_limit` over time, processor time, memory or output;
         `conversion_failed` if two children died of it. Raises SpawnFailed if no child can be started, RuntimeError if not running.
         """
-        # More than the child for pages has room for; or a file that may take it longer than pages should wait.
-        if len(source.body) > (self._largest_page if source.name is None else _LARGE_FILE):
+        if self._is_for_documents(source):
             return await self._documents.convert(source, meta or {}, how)
         try:
             return await self._pages.convert(source, meta or {}, how)
         except Elsewhere:
             return await self._documents.convert(source, meta or {}, how)
+
+    def _is_for_documents(self, source: Source) -> bool:
+        """More than the child for pages has room for; or a file that it would send back or that takes it long.
+
+        What a URL has is looked into first: most that is packed there is no document, and needs no second child.
+        """
+        if source.name is None:
+            return len(source.body) > self._largest_page
+        return len(source.body) > _LARGE_FILE or source.body.startswith(_SIGNED)
 
     async def close(self) -> None:
         """End the children and fail what waits. Safe to call twice; no process and no descriptor is left."""
