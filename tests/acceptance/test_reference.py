@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from tests.acceptance.served import KEY, Served
+from tests.files import pdf
 from tests.serve.support import environment
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -97,17 +98,21 @@ async def test_the_examples_of_the_reference_work_as_they_stand(server: Served, 
     (tmp_path / "batch.json").write_text('{"urls": ["http://example.com/"]}')
     (tmp_path / "items.jsonl").write_text('{"url": "http://example.com/1"}\n{"url": "http://example.com/2"}\n')
     (tmp_path / "urls.txt").write_text("http://example.com/\n")
-    ran, opened = 0, None
+    (tmp_path / "report.pdf").write_bytes(pdf.pdf(pdf.paragraphs("Report")))
+    ran, opened, file = 0, None, ""
     for command in (*commands("api.md", "curl"), *commands("parsers.md", "curl"), *commands("webhooks.md", "curl")):
         fresh = "$BATCH" in command or "$ID" in command  # for a retry takes nothing twice
         batch, item = await done_batch(server) if fresh else ("", "")
         if "/items?offset=" in command or "/start" in command:
             batch = opened or batch
-        shown = await run(server, tmp_path, command.replace("http://127.0.0.1:8080", server.url), BATCH=batch, ID=item)
+        names = {"BATCH": batch, "ID": item, "FILE": file}
+        shown = await run(server, tmp_path, command.replace("http://127.0.0.1:8080", server.url), **names)
+        file = json.loads(shown)["id"] if "@report.pdf" in command else file
         opened = json.loads(shown)["id"] if '"open": true' in command else opened
         ran += 1
     assert opened is not None
-    assert ran >= 19
+    assert file
+    assert ran >= 21
 
     new, item = await done_batch(server)
     old, _ = await done_batch(server)
@@ -115,6 +120,6 @@ async def test_the_examples_of_the_reference_work_as_they_stand(server: Served, 
         named = command.replace("batch_abc", new).replace("batch_new", new).replace("batch_old", old)
         await run(server, tmp_path, named.replace("ret_abc", item))
         ran += 1
-    assert ran >= 26
+    assert ran >= 28
     articles = [json.loads(line) for line in (tmp_path / "articles.jsonl").read_text("utf-8").splitlines()]
     assert json.loads(articles[-1]["json"])["title"] == "Example"

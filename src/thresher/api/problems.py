@@ -109,7 +109,7 @@ def body_of(problem: Problem, error_id: str, base: str) -> dict[str, Any]:
 def answer(error: Exception, scope: Scope, public_url: str | None) -> Response:
     """The response for any exception, in the form of the API that the path is of."""
     error_id = ids.error_id()
-    if scope["path"].startswith(llamacloud.ROOT):
+    if scope.get("path", "").startswith(llamacloud.ROOT):  # what is no request at all has no path
         return llamacloud.refusal(error, problem_of(error, error_id), error_id)
     problem = problem_of(error, error_id)
     body = body_of(problem, error_id, base_url(scope, public_url))
