@@ -7,15 +7,19 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from tests.storage import kit
 from tests.support.files import submit_files, upload
 
 from thresher.domain.choices import Choices
 from thresher.domain.failure import Failure, FailureCode
 from thresher.domain.way import Way
+from thresher.engine import shard
 from thresher.engine.lease import Lease
 from thresher.engine.settler import Settler
-from thresher.engine.shard import Engine, ShardRun
+from thresher.engine.shard import ShardRun
+from thresher.engine.shared import Engine
+from thresher.engine.turn import Places
 from thresher.pipeline.attempt import Attempt
 from thresher.pipeline.file import File
 from thresher.pipeline.gate import MayBegin
@@ -66,7 +70,7 @@ async def test_a_pause_that_cannot_be_shared_breaks_nothing_off(
     await connection.execute("UPDATE shard SET ords = '{0,1}' WHERE id = (SELECT min(id) FROM shard)")
     claim = await kit.claim_next(connection)
     settler = Settler(pool, Blobs(f"file://{tmp_path}/packs"), settings)
-    engine = Engine(settings, settler, attempt, unused, no_file, note, asyncio.Semaphore(8), asyncio.Semaphore(2))
+    engine = Engine(settings, settler, attempt, unused, no_file, note, asyncio.Semaphore(8), Places(2))
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
     (rest,) = await ShardRun(claim, lease, engine, {}, {}, {}).run()
@@ -102,7 +106,7 @@ async def test_deadlines_are_those_of_the_databases_clock(connection: Connection
         no_file,
         note,
         asyncio.Semaphore(8),
-        asyncio.Semaphore(2),
+        Places(2),
     )
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
@@ -140,7 +144,7 @@ async def test_what_a_host_would_keep_waiting_for_too_long_fails_now_and_says_un
         no_file,
         note,
         asyncio.Semaphore(8),
-        asyncio.Semaphore(2),
+        Places(2),
     )
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
@@ -159,7 +163,7 @@ async def test_what_a_host_would_keep_waiting_for_too_long_fails_now_and_says_un
 
 
 async def test_files_that_wait_for_their_turn_are_given_back_at_the_end_of_the_slice_with_all_their_time(
-    connection: Connection, pool: Pool, tmp_path: Path
+    connection: Connection, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(data_dir=tmp_path, slice_seconds=0.2)
     store = Blobs(settings.packs_url)
@@ -178,7 +182,7 @@ async def test_files_that_wait_for_their_turn_are_given_back_at_the_end_of_the_s
     await connection.execute("DELETE FROM shard WHERE ords <> '{0}'")
     await connection.execute("UPDATE shard SET ords = (SELECT array_agg(ord ORDER BY ord) FROM item)")
     claim = await kit.claim_next(connection)
-    places = asyncio.Semaphore(1)
+    places = Places(1)
     engine = Engine(settings, Settler(pool, store, settings), never, unused, read, note, asyncio.Semaphore(8), places)
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
@@ -188,4 +192,20 @@ async def test_files_that_wait_for_their_turn_are_given_back_at_the_end_of_the_s
     lease.cancel()
     assert begun == ["0.txt"], "none is begun after the slice"
     assert (list(rest.ords), rest.dispatched_at, rest.delay) == ([*range(1, 40)], None, timedelta(0))
-    assert (places.locked(), (await kit.reread(connection, batch)).completed) == (False, 1)
+    assert (places.free, (await kit.reread(connection, batch)).completed) == (1, 1)
+
+    # One that has no place at all lets others go before.
+    monkeypatch.setattr(shard, "_PATIENCE", 0.01)
+    settings = Settings(data_dir=tmp_path, slice_seconds=60)
+    engine = replace(engine, settings=settings)
+    await kit.finish_shard(connection, claim, rests=[rest])
+    claim = await kit.claim_next(connection)
+    lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
+    lease.renew(time.monotonic())
+    async with places.turn(replace(claim, shard=0, batch=0), asyncio.Event(), 60):
+        [rest] = await ShardRun(claim, lease, engine, {}, {}, await inputs.find(connection, claim)).run()
+    lease.cancel()
+    assert (begun, len(rest.ords), rest.dispatched_at, rest.behind) == (["0.txt"], 39, None, True)
+    await connection.execute("UPDATE fair_clock SET tag = 7")
+    await kit.finish_shard(connection, claim, rests=[rest])
+    assert await connection.fetchval("SELECT tag FROM shard") == 8

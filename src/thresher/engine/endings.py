@@ -5,6 +5,7 @@ Pure, but for the clock.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from thresher.domain.failure import FAILURES, Failure, FailureCode
@@ -30,6 +31,14 @@ def out_of_time(result: Attempt) -> Attempt:
         return result
     failure = Failure(FailureCode.DEADLINE, f"The item's deadline came. {result.failure.detail}")
     return replace(result, failure=failure, record=result.record | {"code": failure.code, "detail": failure.detail})
+
+
+def left_alone(strikes: int, seconds: float) -> Attempt:
+    """What becomes of items whose host is asked for nothing for so long that they cannot wait for it."""
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    times = "once" if strikes == 1 else f"{strikes} times in a row"
+    detail = f"The host has asked for fewer requests {times}, and is left alone until {until:%H:%M} UTC."
+    return failed(FailureCode.RATE_LIMITED, detail)
 
 
 def settled(item: ShardItem, attempts: Sequence[Record], result: Attempt) -> Settled:

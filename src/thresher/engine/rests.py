@@ -6,6 +6,7 @@ his. Knows nothing of how they came to be left.
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from thresher.domain import url
@@ -16,9 +17,14 @@ _Group = tuple[int, str | None, int, bool]  # bucket, the host that is waited fo
 
 
 def rests_of(
-    claim: Claim, items: Iterable[ShardItem], retries: Mapping[int, float], waits: Mapping[str, float]
+    claim: Claim,
+    items: Iterable[ShardItem],
+    retries: Mapping[int, float],
+    waits: Mapping[str, float],
+    *,
+    behind: bool = False,
 ) -> list[Rest]:
-    """`retries`: seconds until an item (by its ord) is tried again; `waits`: until a host may be asked again.
+    """`retries`: seconds until an item (by its ord) is tried again; `waits`: until a host may be asked again; `behind`: as in Rest.
 
     Items that were not begun where they are now start their deadline anew, the others keep it. What is stored asks no host.
     """
@@ -32,7 +38,9 @@ def rests_of(
         bucket = url.bucket(asked) if asked else claim.bucket
         key = (bucket, host if wait else None, power, begun_here(item.attempts))
         groups.setdefault(key, []).append((item, host, delay))
-    return [_rest(claim, bucket, begun, group) for (bucket, _, _, begun), group in groups.items()]
+    return [
+        replace(_rest(claim, bucket, begun, group), behind=behind) for (bucket, _, _, begun), group in groups.items()
+    ]
 
 
 def _rest(claim: Claim, bucket: int, begun: bool, group: list[tuple[ShardItem, str | None, float]]) -> Rest:

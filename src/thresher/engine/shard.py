@@ -7,29 +7,25 @@ hosts that are left alone, items that were redirected to another bucket, and tho
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from thresher.domain import retry, url
 from thresher.domain.choices import Choices
-from thresher.domain.failure import FAILURES, Failure, FailureCode
+from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.way import Way, failures, way
-from thresher.engine.endings import failed, out_of_time, settled, unread
+from thresher.engine.endings import failed, left_alone, out_of_time, settled, unread
 from thresher.engine.grouping import Chosen, grouped
 from thresher.engine.lease import Lease
 from thresher.engine.politeness import FILES, NOWHERE, Lane, Manners, Task
 from thresher.engine.rests import rests_of
-from thresher.engine.settler import Settler
-from thresher.engine.turn import turn
+from thresher.engine.shared import Engine
 from thresher.pipeline.attempt import Attempt, now
-from thresher.pipeline.file import File
-from thresher.pipeline.gate import MayBegin
 from thresher.pipeline.item import NotNow
-from thresher.settings import Settings
-from thresher.storage.hosts import SOON, Known, Note
+from thresher.storage.hosts import SOON, Known
 from thresher.storage.inputs import Input
 from thresher.storage.pages import Page
 from thresher.storage.settling import Settled
@@ -37,28 +33,12 @@ from thresher.storage.shards import Claim, Rest, ShardItem
 
 log = logging.getLogger("thresher.shard")
 
-AttemptPage = Callable[[Way, float, Sequence[Choices], MayBegin, Page | None], Awaitable[list[Attempt]]]
-ReadFile = Callable[[File, Sequence[Choices]], Awaitable[list[Attempt]]]
-ReusePage = Callable[[Page, float | None, Sequence[Choices]], Awaitable[list[Attempt] | None]]
-NoteHosts = Callable[[int, Sequence[Note]], Awaitable[None]]
-
 _FROM_STORE = 8  # stored pages that a shard has in hand: enough to keep the converter busy
 _FILES = 2  # and files: each may be large
+_PATIENCE = (
+    2.0  # seconds that a shard waits for a place for its files, if it has none: it keeps others from being claimed
+)
 _RECOVERY = 5.0  # seconds until items are tried again that a bug of ours kept from being finished
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What all shards of a worker share. `slots` bounds the requests under way in the process, `places` the files."""
-
-    settings: Settings
-    settler: Settler
-    attempt: AttemptPage
-    reuse: ReusePage
-    read: ReadFile
-    note: NoteHosts
-    slots: asyncio.Semaphore
-    places: asyncio.Semaphore
 
 
 class ShardRun:
@@ -90,6 +70,7 @@ class ShardRun:
         self._retries: dict[int, float] = {}  # by ord: when, on the monotonic clock
         self._settling: dict[int, asyncio.Future[bool]] = {}
         self._under_way = 0
+        self._crowded = False  # it waited for a place for its files in vain
         self._unread = {one.ord: one for one in unread(claim, inputs, settings.document_max_bytes)}
         begun = [item for item in claim.items if item.ord not in self._unread]
         files = {ord_: there.bytes for ord_, there in inputs.items() if there.bytes}
@@ -131,7 +112,7 @@ class ShardRun:
         await self._note([lane for lane in self._lanes.values() if lane.changed or 0 < lane.wait(now) < SOON])
         waits = {lane.host: lane.wait(now) for lane in self._lanes.values()}
         retries = {ord_: max(0.0, due - now) for ord_, due in self._retries.items()}
-        return rests_of(self._claim, self._unsettled.values(), retries, waits)
+        return rests_of(self._claim, self._unsettled.values(), retries, waits, behind=self._crowded)
 
     async def recover(self) -> list[Rest]:
         """After a bug in `run`: everything that is not known to be settled, a little later, with its deadline running."""
@@ -204,13 +185,14 @@ class ShardRun:
         return min((lane.wait(now) for lane in lanes if lane.todo and lane.free_at > now), default=None)
 
     def _may_begin(self) -> bool:
-        return not self._stopped.is_set() and self._lease.valid and time.monotonic() < self._slice_ends
+        over = self._crowded or self._stopped.is_set() or time.monotonic() >= self._slice_ends
+        return not over and self._lease.valid
 
     async def _serve(self, lane: Lane, task: Task) -> None:
         try:
-            async with self._turn(lane) as given_up:
+            async with self._turn(lane) as mine:
                 await self._engine.settler.room()
-                if not given_up and self._may_begin() and not lane.wait(time.monotonic()):
+                if mine and self._may_begin() and not lane.wait(time.monotonic()):
                     await self._do(lane, task)
                 else:
                     lane.todo.appendleft(task)
@@ -219,10 +201,17 @@ class ShardRun:
             self._under_way -= 1
             self._wake.set()
 
-    def _turn(self, lane: Lane) -> AbstractAsyncContextManager[bool | None]:
+    @asynccontextmanager
+    async def _turn(self, lane: Lane) -> AsyncIterator[bool]:
+        """Whether a task of this lane has its turn: always, in the end, but for files."""
         if lane is not self._files:
-            return self._engine.slots
-        return turn(self._engine.places, self._stopped, self._slice_ends - time.monotonic())
+            async with self._engine.slots:
+                yield True
+            return
+        wait = min(_PATIENCE, self._slice_ends - time.monotonic())
+        async with self._engine.places.turn(self._claim, self._stopped, wait) as mine:
+            self._crowded = not self._engine.places.has(self._claim)  # others have more use for the slot of this shard
+            yield mine
 
     async def _do(self, lane: Lane, task: Task) -> None:
         batch = self._claim.batch
@@ -252,16 +241,11 @@ class ShardRun:
         wait = lane.wait(time.monotonic())
         if not lane.strikes or wait <= self._engine.settings.item_timeout:
             return
-        until = datetime.now(UTC) + timedelta(seconds=wait)
-        detail = (
-            f"The host has asked for fewer requests {_times(lane.strikes)}, and is left alone until {until:%H:%M} UTC."
-        )
-        failure = Failure(FailureCode.RATE_LIMITED, detail)
-        record = {"at": now(), "code": failure.code, "detail": detail}
+        result = left_alone(lane.strikes, wait)
         self._engine.settler.begin(self._claim.batch)
         while lane.todo:
             for item in lane.todo.popleft().items:
-                self._settle(item, [*item.attempts, record], Attempt(record, None, failure))
+                self._settle(item, [*item.attempts, result.record], result)
         self._engine.settler.end(self._claim.batch)
 
     async def _note(self, lanes: Sequence[Lane]) -> None:
@@ -394,7 +378,3 @@ class ShardRun:
     def _until(self, moment: datetime) -> float:
         """Seconds until a moment of the database's clock."""
         return (moment + self._claim.skew - datetime.now(UTC)).total_seconds()
-
-
-def _times(strikes: int) -> str:
-    return "once" if strikes == 1 else f"{strikes} times in a row"

@@ -35,7 +35,9 @@ from thresher.engine.courier import Courier
 from thresher.engine.lease import Lease, LeaseKeeper
 from thresher.engine.patience import TRIES, wait_or_give_up
 from thresher.engine.settler import Settler
-from thresher.engine.shard import Engine, ShardRun
+from thresher.engine.shard import ShardRun
+from thresher.engine.shared import Engine
+from thresher.engine.turn import Places
 from thresher.net.fetch import Fetcher
 from thresher.net.post import Poster
 from thresher.pipeline import item as pipeline
@@ -220,7 +222,7 @@ async def _tools(
                 async with pool.acquire() as connection:
                     await hosts.note(connection, bucket, notes)
 
-            slots, places = asyncio.Semaphore(settings.fetches_per_worker), asyncio.Semaphore(_FILES)
+            slots, places = asyncio.Semaphore(settings.fetches_per_worker), Places(_FILES)
             yield Engine(settings, settler, attempt, reuse, read, note, slots, places), robots
     finally:
         await settler.close()

@@ -117,6 +117,13 @@ counted AS (
 SELECT batch_id, bucket, tag FROM gone
 """
 
+# The tag of a shard that would come next after all of its batch, in the fair order.
+_LAST_TAG = """
+SELECT least($2, greatest((SELECT tag FROM fair_clock), (SELECT max(tag) FROM shard WHERE batch_id = $1))
+       + (SELECT count(*) FROM batch_progress WHERE account_id = p.account_id AND state <> 'done' AND state <> 'open'))
+FROM batch_progress p WHERE p.batch_id = $1
+"""
+
 _DROP = "DELETE FROM shard WHERE id = $1"
 
 # What a batch that is stopping drops of its shards: the attempts that were made stay with the items.
@@ -225,7 +232,8 @@ class Rest:
     """What is left of an ended shard: some of its items, to be claimed again, not before `delay`.
 
     `dispatched_at` is kept for items that were begun (their deadline counts from there) and None for the others.
-    `bucket` is where they go on, None for that of the shard; `host` theirs, if they have one in common.
+    `bucket` is where they go on, None for that of the shard; `host` theirs, if they have one in common. `behind`: nothing could
+    be done for them now, so that it is the turn of others.
     """
 
     ords: Sequence[int]
@@ -235,6 +243,7 @@ class Rest:
     starts: int = 0
     bucket: int | None = None
     host: str | None = None
+    behind: bool = False
 
 
 async def create(connection: Connection, batch: int, account: int, size: int) -> None:
@@ -344,8 +353,11 @@ async def end(connection: Connection, shard: int, lease: int, rests: Sequence[Re
             raise LeaseLost
         running = counters["state"] == BatchState.RUNNING
         if rests and running:
-            clock = await connection.fetchval("SELECT tag FROM fair_clock")
-            await _add(connection, batch, bucket, max(clock, row["tag"]), rests)
+            if any(rest.behind for rest in rests):
+                tag = await connection.fetchval(_LAST_TAG, batch, fairness.MAX_TAG)
+            else:
+                tag = max(await connection.fetchval("SELECT tag FROM fair_clock"), row["tag"])
+            await _add(connection, batch, bucket, tag, rests)
         elif counters["state"] == BatchState.STOPPING:
             for rest in rests:
                 await connection.execute(_KEEP_THESE, batch, rest.carry or {})
