@@ -24,6 +24,8 @@ def fill(folder: Path) -> None:
     (folder / "more" / "old" / "broken.pdf").write_bytes(b"%PDF-1.4 and no more")
     (folder / "more" / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (folder / "notes.txt").write_text("Only words.", "utf-8")
+    (folder / "more" / "empty.pdf").touch()
+    (folder / "more" / "two\nlines.txt").write_text("More words.", "utf-8")
 
 
 async def uploaded(server: Served) -> list[dict[str, Any]]:
@@ -47,25 +49,28 @@ async def test_documents_folders_urls_and_lists_are_one_batch_in_their_order(cli
     ended = await cli.run("batch", *given, "-o", "out.jsonl", "--format", "pages")
     assert (ended.code, ended.out) == (3, ""), ended.err
     assert "1 files in folders are none that is converted" in ended.err
-    assert "7 items: 6 completed, 1 failed" in ended.err
+    assert "These files are left out:\nmore/empty.pdf is empty\n" in ended.err
+    assert "8 items: 7 completed, 1 failed" in ended.err
     rows = rows_of(cli.folder / "out.jsonl")
     places = [
         "report.pdf",
+        "more/two\nlines.txt",
         'more/ü "x".docx',
         "more/old/broken.pdf",
-        rows[3]["custom_id"],
+        rows[4]["custom_id"],
         "words",
-        rows[5]["custom_id"],
+        rows[6]["custom_id"],
     ]
     assert ids(rows) == [*places, "report.pdf"]
     assert [row["name"] for row in rows if "name" in row] == [
         "report.pdf",
+        "two_lines.txt",
         'ü "x".docx',
         "broken.pdf",
         "notes.txt",
         "report.pdf",
     ]
-    report, letter, broken, page, words, _, twice = rows
+    report, _, letter, broken, page, words, _, twice = rows
     assert list(report) == [*FIELDS[:8], "pages", *FIELDS[8:], "file_id", "name"]
     assert (report["url"], report["file_id"]) == (f"file:{report['file_id']}", twice["file_id"])
     assert report["markdown"].startswith("# Annual report")
@@ -80,7 +85,7 @@ async def test_documents_folders_urls_and_lists_are_one_batch_in_their_order(cli
     )
     assert (broken["error"]["code"], broken["pages"]) == ("document_broken", None)
     assert (page["url"], page["pages"], "file_id" in page) == ("http://b.example/page/2", None, False)
-    assert len(await uploaded(server)) == before + 4
+    assert len(await uploaded(server)) == before + 5
 
     again = await cli.run("batch", cli.write("failed.jsonl", [json.dumps(broken)]))
     assert [(row["custom_id"], row["file_id"], row["status"]) for row in again.rows] == [
@@ -98,9 +103,9 @@ async def test_a_forecast_of_documents_uploads_none_of_them(cli: Cli, server: Se
     cli.write("list.jsonl", [json.dumps({"file": "notes.txt"}), json.dumps({"url": "nonsense"})])
     told = await cli.run("batch", "report.pdf", "more", "list.jsonl", "--dry-run")
     assert told.code == 2, told.err
-    assert told.out.startswith("Items: 5, different URLs: 0, files: 4, hosts: 0\nRefused: 1. ")
+    assert told.out.startswith("Items: 6, different URLs: 0, files: 5, hosts: 0\nRefused: 1. ")
     assert "  list.jsonl line 2: " in told.out
-    assert "Credits: 4 at most" in told.out
+    assert "Credits: 5 at most" in told.out
     assert await uploaded(server) == before
 
 

@@ -14,7 +14,7 @@ from thresher.cli.client.sources import InputError, Kind, Source, find, is_url
 
 
 def look(*words: Path | str, as_files: bool | None = None, most: int = 1000) -> list[Source]:
-    return find([*map(str, words)], as_files=as_files, most_bytes=most, tell=lambda sentence: None)
+    return find([*map(str, words)], as_files=as_files, most_bytes=most, tell=lambda sentence: None).sources
 
 
 def every(*words: Path | str, input_format: InputFormat | None = None) -> list[Entry]:
@@ -218,41 +218,58 @@ def test_a_folder_is_the_documents_in_it_and_below_in_order_and_what_is_left_out
         (tmp_path / name).write_text("x")
     (tmp_path / "sub" / "loop").symlink_to(tmp_path)
     told: list[str] = []
-    found = find([f"{tmp_path}/"], as_files=None, most_bytes=1, tell=told.append)
+    found = find([f"{tmp_path}/"], as_files=None, most_bytes=1, tell=told.append).sources
     expected = ["a.txt", "b.pdf", "a/f.eml", "sub/c.csv", "sub/deep/d.DOCX"]
     assert kinds(found, tmp_path) == [(name, "file") for name in expected]
     assert [one.partition(" ")[0] for one in told] == ["1"]
     assert ("x.png", "file") in kinds(look(tmp_path, as_files=True), tmp_path)
 
 
-def test_every_file_that_cannot_be_sent_is_named_before_anything_is_begun(file: Any, tmp_path: Path) -> None:
+def test_files_that_cannot_be_sent_are_named_and_left_out_unless_nothing_else_is_there(
+    file: Any, tmp_path: Path
+) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "x.png").write_text("x")
     (tmp_path / "nothing").mkdir()
     os.mkfifo(tmp_path / "pipe.pdf")
+    (tmp_path / "dangling.pdf").symlink_to("nowhere")
     strange = os.fsdecode(bytes(tmp_path) + b"/\xff.pdf")
     Path(strange).write_text("x")
-    wrong = [
-        file("empty.pdf", ""),
-        file("large.pdf", "x" * 1001),
-        tmp_path / "none.pdf",
-        tmp_path / "pipe.pdf",
-        strange,
-    ]
-    wrong += [tmp_path / "pictures", tmp_path / "nothing"]
-    with pytest.raises(InputError) as raised:
-        look(file("good.pdf", "x"), *wrong)
-    lines = str(raised.value).replace(f"{tmp_path}/", "").splitlines()
-    assert lines == [
+    file("empty.pdf", "")
+    file("large.pdf", "x" * 1001)
+    odd = ["dangling.pdf", "empty.pdf", "large.pdf", "pipe.pdf"]
+    lines = [
+        "dangling.pdf cannot be read: No such file or directory",
         "empty.pdf is empty",
         "large.pdf has 1,001 bytes; the limit is 1,000 (THRESHER_MAX_FILE_BYTES)",
-        "none.pdf cannot be read: No such file or directory",
         "pipe.pdf cannot be read: is no regular file",
-        f"'{tmp_path}/\\udcff.pdf': the name is not UTF-8".replace(f"{tmp_path}/", ""),
+        "'\\udcff.pdf': the name is not UTF-8",
+    ]
+
+    def said(text: object) -> list[str]:
+        return str(text).replace(f"{tmp_path}/", "").splitlines()
+
+    with pytest.raises(InputError) as raised:
+        look(tmp_path)
+    assert (said(raised.value), raised.value.code) == (lines, 2), "nothing else is there"
+    file("good.pdf", "x")
+    told: list[str] = []
+    found = find([str(tmp_path)], as_files=None, most_bytes=1000, tell=told.append)
+    assert kinds(found.sources, tmp_path) == [("good.pdf", "file")]
+    assert said("\n".join(found.left_out)) == lines
+    assert said(told[0]) == ["These files are left out:", *lines]
+    given = [tmp_path / name for name in ("good.pdf", *odd[1:])]
+    assert kinds(look(*given), tmp_path) == [("good.pdf", "file")]
+
+    absent = [tmp_path / name for name in ("none.pdf", "pictures", "nothing")]
+    with pytest.raises(InputError) as raised:
+        look(*given, *absent)
+    assert said(raised.value) == [
+        "none.pdf cannot be read: No such file or directory",
         "pictures has nothing in it but files that are none of those that are converted, by their names",
         "nothing has nothing in it",
+        *lines[1:4],
     ]
-    assert raised.value.code == 2
     with pytest.raises(InputError, match="and 2 more"):
         look(*[tmp_path / f"{n}.pdf" for n in range(12)])
     with pytest.raises(InputError, match="is a directory"):
@@ -283,6 +300,14 @@ def test_a_list_names_files_beside_it_and_results_are_input_again(file: Any, tmp
     ):
         with pytest.raises(InputError, match=complaint):
             every(file(name, content))
+
+
+def test_what_goes_on_is_the_input_that_was_begun_with() -> None:
+    given = [Source(name, Kind.FILE, 1) for name in ("a.pdf", "b.pdf", "c.pdf")]
+    (part,) = slices(entries(given, None), 2, "b.pdf")
+    assert [entry.name for entry in part.entries] == ["c.pdf"]
+    with pytest.raises(InputError, match=r"item 2 of the batch is a2\.pdf, and of this input b\.pdf"):
+        list(slices(entries(given, None), 2, "a2.pdf"))
 
 
 def test_a_slice_has_so_many_files_that_little_is_sent_again(tmp_path: Path) -> None:

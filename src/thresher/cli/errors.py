@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
     OK = 0
     ERROR = 1  # it makes sense, and did not work; or the batch was cancelled
     USAGE = 2  # what was asked for makes no sense: a flag, a setting, a line of input
-    ITEMS_FAILED = 3
+    ITEMS_FAILED = 3  # or files of the input were left out
     KEY = 4
     NOT_FOUND = 5
     DEADLINE = 6

@@ -39,20 +39,21 @@ __all__ = [
 async def batch(settings: Settings, given: Input, wanted: Wanted, course: Course, *, as_json: bool) -> ExitCode:
     """Submit the input; wait for its results and write them, or print the batch's id."""
     with display(as_json=as_json) as shown:
-        sources = given.sources(settings.max_file_bytes, shown)
+        found = given.sources(settings.max_file_bytes, shown)
         with opened(wanted.path if wanted.wait else None) as output:
             async with connected(settings, shown) as remote:
                 with course.explained(shown):
-                    await submit(remote, given, sources, course, shown)
-                    return await _results_or_id(remote, wanted, course, output, shown, as_json=as_json)
+                    await submit(remote, given, found.sources, course, shown)
+                    code = await _results_or_id(remote, wanted, course, output, shown, as_json=as_json)
+    return ExitCode.ITEMS_FAILED if found.left_out and code is ExitCode.OK else code
 
 
 async def forecast(settings: Settings, given: Input, *, as_json: bool) -> ExitCode:
     """Print what would become of the input."""
     with display(as_json=as_json) as shown:
-        sources = given.sources(settings.max_file_bytes, shown)
+        found = given.sources(settings.max_file_bytes, shown)
         async with connected(settings, shown) as remote:
-            items = entries(sources, given.input_format)
+            items = entries(found.sources, given.input_format)
             told = await forecasts.forecast(remote, given, items, settings.max_request_bytes)
             shown.clear()
     show.json(told) if as_json else forecasts.show(told)

@@ -33,11 +33,17 @@ class Slice:
         return Slice(total, self.entries[total - self.offset :])
 
 
-def slices(entries: Iterator[Entry], skip: int = 0) -> Iterator[Slice]:
-    """The entries behind the first `skip`, which the batch has already. Raises InputError if there are fewer."""
+def slices(entries: Iterator[Entry], skip: int = 0, last: str | None = None) -> Iterator[Slice]:
+    """The entries behind the first `skip`, which the batch has already; `last` is the custom_id of the last of them.
+
+    Raises InputError if there are fewer, or that one is another file: a folder is not always what it was.
+    """
     for taken in range(skip):
-        if next(entries, None) is None:
+        entry = next(entries, None)
+        if entry is None:
             raise InputError(f"the batch has {skip} items already, this input has only {taken}: it is another one")
+        if taken == skip - 1 and last is not None and entry.file and not entry.line and entry.name != last:
+            raise InputError(f"item {skip} of the batch is {last}, and of this input {entry.name}: it is another one")
     offset, held, size, files = skip, list[Entry](), 0, 0
     for entry in entries:
         if held and (len(held) >= MAX_LINES or size + len(entry.item) > MAX_BYTES or files >= MAX_FILES):

@@ -10,7 +10,7 @@ from thresher.cli.client.course import Course
 from thresher.cli.client.inputs import Entry, InputFormat, entries
 from thresher.cli.client.progress import Display, Step
 from thresher.cli.client.remote import Json, Remote
-from thresher.cli.client.sources import InputError, Kind, Source, find
+from thresher.cli.client.sources import Found, InputError, Kind, Source, find
 from thresher.cli.client.threads import in_thread
 from thresher.cli.client.upload import upload
 from thresher.cli.client.uploads import Uploads
@@ -30,7 +30,7 @@ class Input:
     timeout: float | None
     continued: str | None
 
-    def sources(self, most_bytes: int, display: Display) -> list[Source]:
+    def sources(self, most_bytes: int, display: Display) -> Found:
         """The arguments, looked at. Raises InputError."""
         return find(self.arguments, as_files=self.as_files, most_bytes=most_bytes, tell=display.tell)
 

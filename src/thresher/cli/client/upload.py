@@ -20,11 +20,18 @@ async def upload(
 
     `tell` is given the number of items in the batch after each slice. Raises InputError for what the server refuses, by file and line.
     """
-    parts = slices(entries, skip)
+    parts = slices(entries, skip, await _last(remote, batch_id, skip) if skip else None)
     while (part := await in_thread(lambda: next(parts, None))) is not None:
         part = replace(part, entries=await uploads.attach(part.entries))
         await _append(remote, batch_id, part)
         tell(part.end)
+
+
+async def _last(remote: Remote, batch_id: str, count: int) -> str | None:
+    """The custom_id of the last of so many items of an open batch."""
+    params = {"status": "pending", "cursor": count, "limit": 1}
+    page = await remote.call("GET", f"/v1/batches/{batch_id}/items", params=params)
+    return page["items"][0]["custom_id"] if page["items"] else None
 
 
 async def _append(remote: Remote, batch_id: str, part: Slice) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +15,8 @@ from thresher.cli.client.sources import InputError
 
 TOGETHER = 4
 FILES = "/api/v1/beta/files"
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Uploads:
@@ -64,7 +67,8 @@ class Uploads:
             made.add_field("purpose", "parse")
             made.add_field("external_file_id", mark)
             body = _Counted(io.FileIO(file), lambda size: loop.call_soon_threadsafe(count, size))
-            made.add_field("file", body, filename=file.name, content_type="application/octet-stream")
+            named = _CONTROLS.sub("_", file.name)  # in a head they would end it
+            made.add_field("file", body, filename=named, content_type="application/octet-stream")
             return made
 
         try:
