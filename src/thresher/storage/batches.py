@@ -15,8 +15,8 @@ from thresher.storage.database import Connection
 
 Face = Literal["olostep", "llamacloud"]
 
-COLUMNS = """
-SELECT b.id, b.public_id, b.account_id, b.face, b.options, b.metadata, b.webhook, b.created_at, b.deadline_at, b.generation,
+_SELECT = """
+SELECT b.id, b.public_id, b.account_id, b.face, {options} AS options, b.metadata, b.webhook, b.created_at, b.deadline_at, b.generation,
        b.root, (SELECT public_id FROM batch o WHERE o.id = b.retry_of) AS retry_of,
        (SELECT public_id FROM batch o WHERE o.id = b.compare_with) AS compare_with, b.changes,
        (SELECT public_id FROM batch o WHERE o.id = b.applied_to) AS applied_to, b.source, b.directory_id, p.state, p.outcome, p.total, p.processing, p.completed, p.failed, p.skipped, p.cancelled, p.finished, p.parsed, p.unmatched, p.unparsed,
@@ -24,13 +24,21 @@ SELECT b.id, b.public_id, b.account_id, b.face, b.options, b.metadata, b.webhook
        p.xmin::text || '.' || b.xmin::text AS version
 FROM batch b JOIN batch_progress p ON p.batch_id = b.id
 """
+COLUMNS = _SELECT.format(options="b.options")
+
+# For lists: the parameters of a parse may be large, and of a thousand at once too much to read; but for the tier, they are left out.
+_BRIEFLY = """
+CASE WHEN b.options ? 'parse' THEN b.options - 'job_config' || jsonb_build_object('parse', b.options->'parse' || jsonb_build_object(
+    'parameters', jsonb_build_object('tier', left(b.options->'parse'->'parameters'->>'tier', 40)))) ELSE b.options END
+"""
+BRIEF = _SELECT.format(options=_BRIEFLY)
 
 _BY_PUBLIC_ID = f"{COLUMNS} WHERE b.account_id = $1 AND b.public_id = $2"
 BY_ID = f"{COLUMNS} WHERE b.account_id = $1 AND b.id = $2"
 _SIGNED = f"{COLUMNS} WHERE b.id = $1"
 
 # Along an index of those that were not purged; the others may be many more.
-_RECENT = f"""{COLUMNS}
+_RECENT = f"""{BRIEF}
 WHERE p.account_id = $1 AND p.purged_at IS NULL AND ($2::text IS NULL OR b.source = $2) ORDER BY p.batch_id DESC LIMIT $3
 """
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from thresher.domain import credit, ids, url
 from thresher.domain.states import BatchState, JobStatus, Outcome
 from thresher.storage import batches, copies, directories, ledger, progress
-from thresher.storage.batches import COLUMNS, Batch
+from thresher.storage.batches import BRIEF, Batch
 from thresher.storage.database import Connection
 from thresher.storage.directories import MEMBERS
 
@@ -51,7 +51,7 @@ WHERE b.account_id = $1 AND b.face = 'llamacloud' AND left(b.public_id, 4) = $2 
   AND ($3::uuid IS NULL OR b.directory_id = $3) AND ($4::timestamptz IS NULL OR b.created_at >= $4)
   AND ($5::timestamptz IS NULL OR b.created_at <= $5) AND {status}
 """
-_LIST = f"{COLUMNS} {_LISTED} AND ($6::bigint IS NULL OR b.id < $6) ORDER BY b.id DESC OFFSET $7 LIMIT $8"
+_LIST = f"{BRIEF} {_LISTED} AND ($6::bigint IS NULL OR b.id < $6) ORDER BY b.id DESC OFFSET $7 LIMIT $8"
 _COUNT = f"SELECT count(*) FROM batch b JOIN batch_progress p ON p.batch_id = b.id {_LISTED}"
 
 # As `JobStatus.of`.
@@ -183,7 +183,7 @@ async def _check(connection: Connection, new: NewJob, source: str, wanted: list[
 
 
 async def page(connection: Connection, account: int, wanted: Wanted, offset: int, limit: int) -> list[Batch]:
-    """Batches that were not purged, newest first."""
+    """Batches that were not purged, newest first, without their parameters."""
     query = _LIST.format(status=_STATUS[wanted.status])
     return [Batch.of(row) for row in await connection.fetch(query, account, *_of(wanted), wanted.before, offset, limit)]
 

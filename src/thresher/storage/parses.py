@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from thresher.storage import items
-from thresher.storage.batches import COLUMNS, Batch
+from thresher.storage.batches import BRIEF, Batch
 from thresher.storage.database import Connection
 from thresher.storage.items import Item
 
@@ -20,7 +20,7 @@ WHERE b.account_id = $1 AND b.face = 'llamacloud' AND left(b.public_id, 4) = '{K
   AND ($2::timestamptz IS NULL OR b.created_at >= $2) AND ($3::timestamptz IS NULL OR b.created_at <= $3)
   AND ($4::bigint[] IS NULL OR b.id = ANY ($4)) AND {{status}}
 """
-_LIST = f"{COLUMNS} {_LISTED} AND ($5::bigint IS NULL OR b.id < $5) ORDER BY b.id DESC LIMIT $6"
+_LIST = f"{BRIEF} {_LISTED} AND ($5::bigint IS NULL OR b.id < $5) ORDER BY b.id DESC LIMIT $6"
 _COUNT = f"SELECT count(*) FROM batch b JOIN batch_progress p ON p.batch_id = b.id {_LISTED}"
 
 _CACHED = "EXISTS (SELECT FROM item i WHERE i.batch_id = b.id AND i.state = 3 AND i.detail = 'already_processed')"
@@ -51,7 +51,9 @@ class Wanted:
 async def page(
     connection: Connection, account: int, wanted: Wanted, before: int | None, limit: int
 ) -> tuple[list[tuple[Batch, Item]], bool]:
-    """Those whose keys are below `before`, newest first, and whether there are more. Purged ones are left out."""
+    """Those whose keys are below `before`, newest first, and whether there are more. Purged ones are left out, and
+    the parameters but for the tier.
+    """
     query = _LIST.format(status=_STATUS[wanted.status])
     rows = await connection.fetch(query, account, *_of(wanted), before, limit + 1)
     found = {batch.id: batch for batch in map(Batch.of, rows[:limit])}

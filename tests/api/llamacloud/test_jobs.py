@@ -14,7 +14,7 @@ from thresher.convert.document import Source
 from thresher.domain.failure import FAILURES, FailureCode
 from thresher.domain.parse import ParseJob
 from thresher.domain.states import Outcome
-from thresher.storage import batches, ledger
+from thresher.storage import batches, jobs, ledger
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Pool
 from thresher.storage.shards import ShardItem
@@ -308,6 +308,18 @@ async def test_what_was_made_of_an_item_is_told_of_all_jobs_without_secrets(
     for unknown in (f"dfl-{uuid4()}", str(uuid4()), "x", "\0"):
         with pytest.raises(NotFoundError, match="Item not found"):
             await batch.job_items.get_processing_results(unknown)
+
+
+async def test_a_list_of_jobs_reads_nothing_of_their_parameters(pool: Pool, llama: AsyncLlamaCloud) -> None:
+    directory, _ = await directory_of(llama, pool, 0)
+    large: Config = {"correlation_id": "c", "parameters": {"tier": "t" * 50, "page_prefix": "x" * 2**17}}
+    made = await llama.beta.batch.create(directory_id=directory, job_config=large)
+    async with pool.acquire() as connection:
+        account = await connection.fetchval("SELECT min(id) FROM account")
+        [listed] = await jobs.page(connection, account, jobs.Wanted("bjb-"), 0, 1)
+        [recent] = await batches.recent(connection, account, None, 1)
+    assert (listed.public_id, len(ParseJob.of(listed.options).hash)) == (made.id, 64)
+    assert listed.options == recent.options == {"parse": {**listed.options["parse"], "parameters": {"tier": "t" * 40}}}
 
 
 # What is sent to make a job, its status, and where the fault is said to be, or in which words.

@@ -9,7 +9,7 @@ from thresher.api.llamacloud import job_schemas as schemas
 from thresher.api.llamacloud import jobs
 from thresher.api.llamacloud.errors import refusals
 from thresher.api.llamacloud.job_views import item_view, result_view
-from thresher.api.llamacloud.jobs import FAR, MOST, Limit, Offset
+from thresher.api.llamacloud.jobs import FAR, Limit, Offset
 from thresher.api.llamacloud.project import Reader
 from thresher.api.problems import base_url
 from thresher.api.reply import json_reply
@@ -18,6 +18,8 @@ from thresher.domain.problem import Problem, ProblemCode
 from thresher.domain.states import ItemStatus
 from thresher.storage import job_items
 from thresher.storage.jobs import ItemId
+
+RESULTS = 100  # of an item that are told, each with all its parameters
 
 router = APIRouter(prefix="/api/v1/beta/batch-processing", tags=["batch jobs"])
 
@@ -63,7 +65,7 @@ async def get_item_processing_results(
         if item is None or name is None:
             raise Problem(ProblemCode.FILE_NOT_FOUND, "Item not found")
         wanted = job_type in (None, "parse")
-        found = await job_items.results(connection, caller.id, item, MOST) if wanted else []
+        found = await job_items.results(connection, caller.id, item, RESULTS) if wanted else []
     base = base_url(request.scope, state.settings.public_url)
     results = [result_view(state.secret, base, batch, one) for batch, one in found]
     return json_reply({"item_id": item.text, "item_name": name, "processing_results": results})

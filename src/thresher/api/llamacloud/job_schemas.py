@@ -136,4 +136,4 @@ class ProcessingResult(BaseModel):
 class ProcessingResults(BaseModel):
     item_id: str
     item_name: str
-    processing_results: list[ProcessingResult] = Field(description="Newest first, 1,000 at most.")
+    processing_results: list[ProcessingResult] = Field(description="Newest first, 100 at most.")
