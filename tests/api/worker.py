@@ -50,7 +50,7 @@ class Worker:
     async def settle(self, claim: Claim, some: list[ShardItem], fate: Fate = all_good) -> None:
         """Settle some items of a claim: a page, or what their file is, for the good ones, the failure of the others."""
         async with self.pool.acquire() as connection:
-            found = await inputs.find(connection, claim)
+            found = await inputs.find(connection, claim, timedelta(days=30))
         data = b""
         done = list(endings.unread(replace(claim, items=some), found, Settings().document_max_bytes))
         ended = {one.ord for one in done}

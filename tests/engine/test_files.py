@@ -13,7 +13,7 @@ from tests.support.invariants import check_done
 from tests.support.origin import Origin
 
 from thresher.convert.frame import Frame
-from thresher.storage import files
+from thresher.storage import files, purge, retries
 from thresher.storage.batches import Batch
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Pool
@@ -94,6 +94,12 @@ async def test_files_are_converted_skipped_or_fail_by_name_and_mix_with_urls(
         ("already_processed", batch.id, 2),
     ]
     assert skipped[1]["attempts"][0]["reused"] == {"batch": batch.id, "item": 3}
+    # A result that is soon purged is no reason to have none of one's own.
+    await pool.execute(
+        "UPDATE batch_progress SET finished_at = now() - interval '16 days' WHERE batch_id = $1", batch.id
+    )
+    later = await until_done(pool, await submit_files(pool, [sheet]))
+    assert later.completed == 1
     other = await until_done(pool, await submit_files(pool, [book], {"target_pages": "1"}))
     anew = await until_done(pool, await submit_files(pool, [book], {"do_not_cache": True}))
     assert (other.completed, anew.completed) == (1, 1)
@@ -124,5 +130,17 @@ async def test_files_are_converted_skipped_or_fail_by_name_and_mix_with_urls(
     held = await until_done(pool, held)
     assert (held.outcome, held.billed) == ("all_ok", 2)
     await check_done(pool, held)
+    async with pool.acquire() as connection:
+        await laws.check(connection)
+
+    # What was skipped has no result any more when that of the earlier batch is purged.
+    what = retries.Again(None, None, 600, 100)
+    async with pool.acquire() as connection:
+        with pytest.raises(retries.NothingToRetry):
+            await retries.retry(connection, again, what)
+        await purge.mark(connection, batch.id)
+        retried = await retries.retry(connection, again, what)
+    assert (await until_done(pool, retried)).total == 3
+    await check_done(pool, await until_done(pool, retried))
     async with pool.acquire() as connection:
         await laws.check(connection)

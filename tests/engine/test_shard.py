@@ -186,7 +186,9 @@ async def test_files_that_wait_for_their_turn_are_given_back_at_the_end_of_the_s
     engine = Engine(settings, Settler(pool, store, settings), never, unused, read, note, asyncio.Semaphore(8), places)
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
-    run = asyncio.create_task(ShardRun(claim, lease, engine, {}, {}, await inputs.find(connection, claim)).run())
+    run = asyncio.create_task(
+        ShardRun(claim, lease, engine, {}, {}, await inputs.find(connection, claim, timedelta(days=30))).run()
+    )
     asyncio.get_running_loop().call_later(2 * settings.slice_seconds, over.set)
     [rest] = await run
     lease.cancel()
@@ -203,7 +205,9 @@ async def test_files_that_wait_for_their_turn_are_given_back_at_the_end_of_the_s
     lease = Lease(claim.shard, claim.lease, 0, trust=60.0)
     lease.renew(time.monotonic())
     async with places.turn(replace(claim, shard=0, batch=0), asyncio.Event(), 60):
-        [rest] = await ShardRun(claim, lease, engine, {}, {}, await inputs.find(connection, claim)).run()
+        [rest] = await ShardRun(
+            claim, lease, engine, {}, {}, await inputs.find(connection, claim, timedelta(days=30))
+        ).run()
     lease.cancel()
     assert (begun, len(rest.ords), rest.dispatched_at, rest.behind) == (["0.txt"], 39, None, True)
     await connection.execute("UPDATE fair_clock SET tag = 7")

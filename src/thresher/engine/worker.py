@@ -127,7 +127,7 @@ class Worker:
         async with self._pool.acquire() as connection:
             known = await hosts.known(connection, claim.bucket)
             stored = await pages.find(connection, claim)
-            given = await inputs.find(connection, claim)
+            given = await inputs.find(connection, claim, timedelta(seconds=self._settings.retention))
         run = ShardRun(claim, lease, self._engine, known, stored, given)
         if not claim.applied and Choices.of(claim.options).robots is not RobotsMode.IGNORE:
             await self._robots.recall(run.origins)

@@ -4,6 +4,7 @@ Found at the claim, for a batch may be submitted long before it runs. Knows noth
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from thresher.domain.parse import ParseJob
 from thresher.storage.database import Connection
@@ -14,7 +15,8 @@ _LATEST = 100  # results of the same bytes among which one that was asked for al
 # Of the items $2 of the batch $1: where their bytes are, null if the file was deleted or its time is over; and the latest item
 # that was completed with the same bytes, under a name that ends alike (which may tell what they are) and with parameters of
 # the same hash $3: of this account, for bytes are one account's. What was made anew from stored pages is left out: it may have
-# been read in another way. One after the other (OFFSET 0), so that no plan looks at more than these, as in storage/pages.py.
+# been read in another way; and so is what has less than half of its time $4 left, for the results of a new batch must not go with
+# those of an old one. One after the other (OFFSET 0), so that no plan looks at more than these, as in storage/pages.py.
 _FOUND = f"""
 SELECT w.ord, c.key, c.size, c.sha256, t.batch_id AS twin_batch, t.ord AS twin_ord, t.digest
 FROM unnest($2::int[]) AS u (ord)
@@ -29,7 +31,8 @@ LEFT JOIN LATERAL (
         ORDER BY batch_id DESC LIMIT {_LATEST}) i
     CROSS JOIN LATERAL (
         SELECT FROM batch o JOIN batch_progress g ON g.batch_id = o.id
-        WHERE o.id = i.batch_id AND o.applied_to IS NULL AND g.purged_at IS NULL AND o.options->'parse'->>'hash' = $3
+        WHERE o.id = i.batch_id AND o.applied_to IS NULL AND g.purged_at IS NULL AND (g.finished_at IS NULL OR g.finished_at > now() - $4::interval / 2)
+          AND o.options->'parse'->>'hash' = $3
         OFFSET 0) o
     WHERE lower(substring(i.name FROM '[^.]*$')) = lower(substring(w.name FROM '[^.]*$'))
     ORDER BY i.batch_id DESC, i.ord LIMIT 1) t ON true
@@ -62,12 +65,12 @@ class Input:
     twin: Twin | None = None
 
 
-async def find(connection: Connection, claim: Claim) -> dict[int, Input]:
-    """What there is for the items of a claim that are files, by the items' positions."""
+async def find(connection: Connection, claim: Claim, retention: timedelta) -> dict[int, Input]:
+    """What there is for the items of a claim that are files, by the items' positions; results are kept for `retention`."""
     ords = [item.ord for item in claim.items if item.file]
     if not ords:
         return {}
-    rows = await connection.fetch(_FOUND, claim.batch, ords, _wanted(claim))
+    rows = await connection.fetch(_FOUND, claim.batch, ords, _wanted(claim), retention)
     return {
         row["ord"]: Input(
             None if row["key"] is None else Bytes(row["key"], row["size"], row["sha256"]),

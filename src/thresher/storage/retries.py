@@ -26,10 +26,11 @@ _ONE_BY_ONE = "SELECT pg_advisory_xact_lock(4, hashtext($1::bigint::text))"
 # The items of $1 without a result, of a few codes $2 or of all if that is null; $3 is the code of those that nothing had
 # settled when the batch was stopped, whether it is written already or not. None of a purged batch: its rows are going, and
 # this statement sees all of them or the mark. None that another retry of the line has completed, or has still to finish; and none that
-# was skipped because there is a result.
+# was skipped because there is a result, as long as that is there.
 _WANTED = f"""
 FROM item i JOIN batch_progress p ON p.batch_id = i.batch_id
-WHERE i.batch_id = $1 AND NOT {items.has_result("i")} AND p.state = 'done' AND p.purged_at IS NULL
+LEFT JOIN batch_progress t ON t.batch_id = i.body_batch AND i.state = 3
+WHERE i.batch_id = $1 AND (NOT {items.has_result("i")} OR t.purged_at IS NOT NULL) AND p.state = 'done' AND p.purged_at IS NULL
   AND ($2::text[] IS NULL OR CASE i.state WHEN 0 THEN $3 ELSE i.failure END = ANY ($2))
   AND NOT EXISTS (
     SELECT FROM item r JOIN batch_progress q ON q.batch_id = r.batch_id
