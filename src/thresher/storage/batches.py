@@ -27,9 +27,11 @@ FROM batch b JOIN batch_progress p ON p.batch_id = b.id
 COLUMNS = _SELECT.format(options="b.options")
 
 # For lists: the parameters of a parse may be large, and of a thousand at once too much to read; but for the tier, they are left out.
+# They are cut out first: other operations would build all of them anew.
 _BRIEFLY = """
-CASE WHEN b.options ? 'parse' THEN b.options - 'job_config' || jsonb_build_object('parse', b.options->'parse' || jsonb_build_object(
-    'parameters', jsonb_build_object('tier', left(b.options->'parse'->'parameters'->>'tier', 40)))) ELSE b.options END
+CASE WHEN b.options ? 'parse' THEN jsonb_set(
+    (b.options #- ARRAY['parse', 'parameters']) - 'job_config', ARRAY['parse', 'parameters'],
+    jsonb_build_object('tier', left(b.options #>> ARRAY['parse', 'parameters', 'tier'], 40))) ELSE b.options END
 """
 BRIEF = _SELECT.format(options=_BRIEFLY)
 

@@ -32,7 +32,7 @@ LEFT JOIN LATERAL (
     CROSS JOIN LATERAL (
         SELECT FROM batch o JOIN batch_progress g ON g.batch_id = o.id
         WHERE o.id = i.batch_id AND o.applied_to IS NULL AND g.purged_at IS NULL AND (g.finished_at IS NULL OR g.finished_at > now() - $4::interval / 2)
-          AND o.options->'parse'->>'hash' = $3
+          AND o.options #>> ARRAY['parse', 'hash'] = $3
         OFFSET 0) o
     WHERE lower(substring(i.name FROM '[^.]*$')) = lower(substring(w.name FROM '[^.]*$'))
     ORDER BY i.batch_id DESC, i.ord LIMIT 1) t ON true
