@@ -13,8 +13,11 @@ from thresher.convert.documents.formats import FORMATS
 from thresher.convert.documents.made import Bounds
 from thresher.convert.documents.rendered import rendered
 from thresher.convert.frame import Frame, encode
+from thresher.domain.choices import Choices
 from thresher.domain.documents import EXTENSIONS, DocumentOptions
 from thresher.domain.failure import FailureCode, ItemFailed
+from thresher.domain.parse import ParseJob
+from thresher.pipeline.reading import how
 
 REPORT = zipped.package(
     zipped.docx(
@@ -120,7 +123,12 @@ def test_slides_are_pages_with_the_size_of_the_show_and_what_the_speaker_noted()
 
 
 @pytest.mark.parametrize(
-    "data", [zipped.package(zipped.xlsx(BOOK, hidden=["Secret"])), ole.xls(BOOK, hidden=["Secret"])]
+    "data",
+    [
+        zipped.package(zipped.xlsx(BOOK, hidden=["Secret"])),
+        ole.xls(BOOK, hidden=["Secret"]),
+        zipped.package(zipped.ods_of(BOOK, hidden=["Secret"])),
+    ],
 )
 def test_sheets_are_pages_and_hidden_ones_are_shown_to_who_asks(data: bytes) -> None:
     fields, empty = made(data).pages
@@ -229,10 +237,32 @@ def test_running_heads_links_margins_and_slanted_text_are_as_asked_for() -> None
     assert "The body of page 2." in other.markdown
     assert "DRAFT" not in other.text
     assert other.links == []
+    marked = {"page_header_prefix": "<h>", "page_header_suffix": "</h>", "page_footer_prefix": "<f>"}
+    second = made(data, options=DocumentOptions.of(marked)).pages[1]
+    assert second.markdown.startswith("<h>ACME Ltd</h>\n\n")
+    assert second.markdown.endswith("\n\n<f>Page 2")
+    for hidden, left in (("hide_headers", "Page 2"), ("hide_footers", "ACME Ltd")):
+        half = made(data, options=DocumentOptions.of({hidden: True})).pages[1]
+        for told in (half.markdown, str(half.items)):
+            assert [words for words in ("ACME Ltd", "body of page 2", "Page 2") if words in told] == sorted(
+                ["body of page 2", left], key=told.index
+            )
     cropped = made(data, options=DocumentOptions.of({"bbox_top": 0.1, "bbox_bottom": 0.1}))
     assert "ACME Ltd" not in cropped.text
     assert "Page 2" not in cropped.text
     assert "The body of page 2." in cropped.text
+
+
+def test_of_a_file_of_html_only_the_main_content_is_left_where_navigation_is_to_be_removed() -> None:
+    page = f"<nav><a href='/x'>Menu</a></nav><main><h1>Harvest</h1><p>{'Wheat and rye. ' * 40}</p></main>".encode()
+    said = {}
+    for asked in (True, False):
+        job = ParseJob.asked({"html_remove_navigation_elements": asked})
+        source = Source("https://x.example/", page, name="a.html")
+        said[asked] = convert(source, max_decoded_bytes=2**20, how=how(Choices.of(job.options), file=True)).pages[0]
+    assert "Menu" in said[False].markdown
+    assert "Menu" not in said[True].markdown + said[True].text
+    assert said[True].markdown.startswith("# Harvest")
 
 
 def test_a_page_that_fails_is_said_so_and_too_many_are_a_failure() -> None:

@@ -204,6 +204,28 @@ def ods(tables: str) -> Parts:
     return parts | {"content.xml": parts["content.xml"].replace("office:text>", "office:spreadsheet>")}
 
 
+def ods_of(sheets: Mapping[str, Sequence[Sequence[object]]], hidden: Sequence[str] = ()) -> Parts:
+    """The parts of an ODS with these rows; a sheet is hidden by its style."""
+    style = "urn:oasis:names:tc:opendocument:xmlns:style:1.0"
+    styles = "".join(
+        f'<style:style style:name="ta{n}" style:family="table"><style:table-properties table:display="{shown}"/></style:style>'
+        for n, shown in enumerate(("true", "false"))
+    )
+    tables = "".join(
+        f'<table:table table:name="{name}" table:style-name="ta{int(name in hidden)}">'
+        + "".join("<table:table-row>" + "".join(map(_ods_cell, row)) + "</table:table-row>" for row in rows)
+        + "</table:table>"
+        for name, rows in sheets.items()
+    )
+    parts = ods(tables)
+    styled = f'<office:automatic-styles xmlns:style="{style}">{styles}</office:automatic-styles><office:body>'
+    return parts | {"content.xml": str(parts["content.xml"]).replace("<office:body>", styled)}
+
+
+def _ods_cell(value: object) -> str:
+    return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+
+
 def epub(*chapters: str, title: str = "A book", author: str = "Ann") -> Parts:
     """The parts of an EPUB whose chapters are these bodies of XHTML."""
     items = "".join(

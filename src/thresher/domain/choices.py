@@ -56,14 +56,16 @@ class Choices:
     @classmethod
     def of(cls, options: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Self:
         """From the options and headers of a batch as they are stored, which were checked at its creation."""
+        document = ParseJob.of(options).document if "parse" in options else None
+        main = document is not None and document.main_content
         return cls(
             RobotsMode(options.get("robots", RobotsMode.OBEY)),
             OnBlocked(options.get("on_blocked", OnBlocked.FAIL)),
             options.get("country"),
             options.get("parser"),
-            Content(options.get("content", Content.PAGE)),
+            Content.MAIN if main else Content(options.get("content", Content.PAGE)),
             headers=headers or {},
-            document=ParseJob.of(options).document if "parse" in options else None,
+            document=document,
         )
 
     def over(self, options: Mapping[str, Any] | None, headers: Mapping[str, str] | None) -> Self:

@@ -44,6 +44,7 @@ class DocumentOptions:
 
     `pages`: which, all if None; of these the first `max_pages`. `page_separator`, `page_prefix` and `page_suffix` may say
     {pageNumber}; without a separator of the caller's, `text_separator` stands between pages in text. `crop`: fractions of a page, from its top, right, bottom and left, of which nothing is read.
+    `around_header` and `around_footer`: what stands before and behind a running head, and a foot. `main_content`: of HTML.
     `page_error_tolerance`: the fraction of the pages that may fail before the document does. `timeout`: seconds.
     """
 
@@ -57,10 +58,13 @@ class DocumentOptions:
     annotate_links: bool = True
     hide_headers: bool = False
     hide_footers: bool = False
+    around_header: tuple[str, str] = ("", "")
+    around_footer: tuple[str, str] = ("", "")
     skip_diagonal_text: bool = False
     preserve_very_small_text: bool = False
     crop: tuple[float, float, float, float] | None = None
     hidden_sheets: bool = False
+    main_content: bool = False
     ocr: bool = True
     languages: tuple[str, ...] = ("en",)
     page_error_tolerance: float = 0.05
@@ -88,10 +92,13 @@ class DocumentOptions:
             annotate_links=given.flag("annotate_links", default=True),
             hide_headers=given.flag("hide_headers"),
             hide_footers=given.flag("hide_footers"),
+            around_header=(given.text("page_header_prefix") or "", given.text("page_header_suffix") or ""),
+            around_footer=(given.text("page_footer_prefix") or "", given.text("page_footer_suffix") or ""),
             skip_diagonal_text=given.flag("skip_diagonal_text"),
             preserve_very_small_text=given.flag("preserve_very_small_text"),
             crop=(sides[0] or 0, sides[1] or 0, sides[2] or 0, sides[3] or 0) if any(sides) else None,
             hidden_sheets=given.flag("spreadsheet_include_hidden_sheets"),
+            main_content=given.flag("html_remove_navigation_elements"),
             ocr=not given.flag("disable_ocr"),
             languages=given.texts("languages") or given.texts("lang") or ("en",),
             page_error_tolerance=given.number("page_error_tolerance", 0, 1, 0.05) or 0,
@@ -105,7 +112,7 @@ class DocumentOptions:
         tuples: dict[str, Any] = {
             "pages": None if values["pages"] is None else tuple((first, last) for first, last in values["pages"]),
             "crop": None if values["crop"] is None else tuple(values["crop"]),
-            "languages": tuple(values["languages"]),
+            **{name: tuple(values[name]) for name in ("languages", "around_header", "around_footer")},
         }
         return cls(**{**values, **tuples})
 

@@ -5,7 +5,7 @@ from typing import Any
 
 _FLAGS = frozenset({
     "annotate_links", "disable_ocr", "do_not_cache", "hide_footers", "hide_headers", "invalidate_cache",
-    "output_tables_as_HTML", "preserve_very_small_text", "skip_diagonal_text", "spreadsheet_include_hidden_sheets",
+    "html_remove_navigation_elements", "output_tables_as_HTML", "preserve_very_small_text", "skip_diagonal_text", "spreadsheet_include_hidden_sheets",
 })  # fmt: skip
 _NUMBERS = frozenset({
     "bbox_bottom", "bbox_left", "bbox_right", "bbox_top", "job_timeout_in_seconds", "max_pages", "page_error_tolerance",

@@ -13,6 +13,7 @@ _NAMES = {
     ("crop_box", "top"): "bbox_top",
     ("crop_box", "left"): "bbox_left",
     ("disable_cache",): "do_not_cache",
+    ("input_options", "html", "remove_navigation_elements"): "html_remove_navigation_elements",
     ("input_options", "spreadsheet", "include_hidden_sheets"): "spreadsheet_include_hidden_sheets",
     ("output_options", "markdown", "annotate_links"): "annotate_links",
     ("output_options", "spatial_text", "preserve_very_small_text"): "preserve_very_small_text",

@@ -116,7 +116,10 @@ async def test_the_configuration_is_kept_and_what_it_chooses_is_what_is_done(
         output_options={"markdown": {"annotate_links": False, "tables": {"output_tables_as_markdown": False}}},
         processing_options={"ignore": {"ignore_diagonal_text": True}, "ocr_parameters": {"languages": ["de", "en"]}},
         processing_control={"timeouts": {"base_in_seconds": 60}},
-        input_options={"spreadsheet": {"include_hidden_sheets": True, "new": ["kept"]}},
+        input_options={
+            "spreadsheet": {"include_hidden_sheets": True, "new": ["kept"]},
+            "html": {"remove_navigation_elements": True},
+        },
         webhook_configurations=[
             {"webhook_url": "https://hooks.example/x", "webhook_signing_secret": "s", "webhook_headers": {"a": "b"}}
         ],
@@ -132,7 +135,7 @@ async def test_the_configuration_is_kept_and_what_it_chooses_is_what_is_done(
     chosen = {
         "target_pages": "1,3-5", "bbox_top": 0.1, "bbox_right": 0.25, "annotate_links": False, "skip_diagonal_text": True,
         "output_tables_as_HTML": True, "languages": ["de", "en"], "job_timeout_in_seconds": 60,
-        "spreadsheet_include_hidden_sheets": True,
+        "spreadsheet_include_hidden_sheets": True, "html_remove_navigation_elements": True,
     }  # fmt: skip
     assert {name: parameters[name] for name in chosen} == chosen
     again = await llama.parsing.create(**FAST, file_id=str(file.id), disable_cache=True)

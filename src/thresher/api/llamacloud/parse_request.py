@@ -56,7 +56,12 @@ class SpreadsheetOptions(_Part):
     include_hidden_sheets: bool | None = None
 
 
+class HtmlOptions(_Part):
+    remove_navigation_elements: bool | None = Field(None, description="true: the main content alone.")
+
+
 class InputOptions(_Part):
+    html: HtmlOptions | None = None
     spreadsheet: SpreadsheetOptions | None = None
 
 

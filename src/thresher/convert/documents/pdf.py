@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from thresher.convert.document import DocumentPage
-from thresher.convert.documents import items, pdfinfo
+from thresher.convert.documents import items, pdfinfo, running
 from thresher.convert.documents.made import Bounds, Made
 from thresher.convert.documents.package import broken
 from thresher.domain.documents import DocumentOptions
@@ -46,6 +46,10 @@ def convert(data: bytes, _: str, options: DocumentOptions, bounds: Bounds) -> Ma
             f"{len(picked)} pages, the limit is {bounds.max_pages} (THRESHER_DOCUMENT_MAX_PAGES)",
         )
     pages = {page.number: page for page in (_page(native, options) for native in result.pages)}
+    if running.matter(options):
+        for native in _parse(data, options, bounds.max_pages, heads=False).pages:
+            body = _page(native, options)
+            pages[body.number] = running.shown(pages.get(body.number, body), body, options)
     for error in result.page_errors:
         pages[error.page_num] = DocumentPage(error.page_num, error=str(error.message)[:300])
     silent = [number for number, page in pages.items() if not page.text and not page.error]
@@ -59,7 +63,13 @@ def convert(data: bytes, _: str, options: DocumentOptions, bounds: Bounds) -> Ma
 
 
 def _parse(
-    data: bytes, options: DocumentOptions, most: int, only: list[int] | None = None, ocr: dict[str, str] | None = None
+    data: bytes,
+    options: DocumentOptions,
+    most: int,
+    only: list[int] | None = None,
+    ocr: dict[str, str] | None = None,
+    *,
+    heads: bool = True,
 ) -> Any:
     parser, failed = library()
     ranges = [(n, n) for n in only] if only else options.pages
@@ -72,7 +82,7 @@ def _parse(
             extract_blocks=True,
             extract_document_metadata=True,
             extract_links=options.annotate_links,
-            keep_headers_footers=not (options.hide_headers and options.hide_footers),  # it tells them only together
+            keep_headers_footers=heads and not (options.hide_headers and options.hide_footers),
             skip_diagonal_text=options.skip_diagonal_text,
             preserve_very_small_text=options.preserve_very_small_text,
             ocr_enabled=ocr is not None,  # it is on by default, and then fetches data from the network

@@ -1,5 +1,6 @@
 """XLSX, XLS and ODS: a page for each sheet, as a table of its cells. Hidden sheets are left out unless they are asked for."""
 
+import html
 import re
 
 from thresher.convert import markup, table
@@ -14,6 +15,13 @@ _S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _CELLS = {"xlsx": (b"<c ", b"<c>", b"<c/", b":c "), "ods": (b"<table:table-cell",)}  # how a cell begins
 # A BOUNDSHEET record (MS-XLS, 2.4.28): its head, where the sheet is, whether it is hidden, its kind, and its name.
 _BOUNDSHEET = re.compile(rb"\x85\0[\x09-\xff]\0.{4}([\0-\2])[\0\1\2\6](.)([\0\1])", re.DOTALL)
+# Of OpenDocument: the beginning of a sheet, and attributes.
+_TABLE = re.compile(rb"<table:table(\s[^<>]*)>")
+_NOT_SHOWN = re.compile(rb"""\stable:display\s*=\s*["']false["']""")
+_STYLE_NAME, _TABLE_NAME, _TABLE_STYLE = (
+    re.compile(rb"""\s%b\s*=\s*(?:"([^"]*)"|'([^']*)')""" % name)
+    for name in (b"style:name", b"table:name", b"table:style-name")
+)
 
 
 def packed(data: bytes, form: str, options: DocumentOptions, bounds: Bounds) -> Made:
@@ -22,7 +30,7 @@ def packed(data: bytes, form: str, options: DocumentOptions, bounds: Bounds) -> 
     cells = sum(content.count(begin) for begin in _CELLS[form] for name, content in parts.items() if _has_cells(name))
     if cells > _MAX_CELLS:
         raise ItemFailed(FailureCode.DOCUMENT_TOO_LARGE, f"the sheets have {cells} cells, the limit is {_MAX_CELLS}")
-    hidden = _hidden(parts.get("xl/workbook.xml", b""))
+    hidden = _hidden(parts.get("xl/workbook.xml", b"")) | _hidden_ods(parts.get("content.xml", b""))
     return _made(office.extract(package.pack(parts), form, html=False), hidden, options)
 
 
@@ -65,3 +73,18 @@ def _has_cells(name: str) -> bool:
 def _hidden(workbook: bytes) -> set[str]:
     sheets = package.tree(workbook).iter(f"{_S}sheet")
     return {one.get("name", "") for one in sheets if one.get("state") in ("hidden", "veryHidden")}
+
+
+def _hidden_ods(content: bytes) -> set[str]:
+    """A sheet is hidden by its style. Not read as a tree, for the sheets themselves are in there."""
+    styles = content[: content.find(b"<office:body")].split(b"<style:style")[1:]
+    hidden = {_value(_STYLE_NAME, style.partition(b">")[0]) for style in styles if _NOT_SHOWN.search(style)}
+    if not hidden:
+        return set()
+    tags = [found[1] for found in _TABLE.finditer(content)]
+    return {_value(_TABLE_NAME, tag) for tag in tags if _value(_TABLE_STYLE, tag) in hidden}
+
+
+def _value(attribute: re.Pattern[bytes], tag: bytes) -> str:
+    found = attribute.search(tag)
+    return html.unescape((found[1] or found[2] or b"").decode("utf-8", "replace")) if found else ""
