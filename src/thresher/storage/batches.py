@@ -10,7 +10,7 @@ import asyncpg
 
 from thresher.domain import speed
 from thresher.domain.states import BatchState, Outcome
-from thresher.storage import progress, promotion, shards
+from thresher.storage import progress, promotion, stopping
 from thresher.storage.database import Connection
 
 Face = Literal["olostep", "llamacloud"]
@@ -185,7 +185,7 @@ async def stop(
             await progress.finish(connection, key, outcome)
             return True
         await connection.execute(_STOP, key, outcome)
-        freed = await shards.abandon(connection, key)
+        freed = await stopping.abandon(connection, key)
         await progress.finish_if_over(connection, key)
     await promotion.promote_all(connection, freed)
     return True
@@ -197,7 +197,7 @@ async def force(connection: Connection, key: int) -> bool:
         row = await connection.fetchrow(progress.LOCK, key)
         if row is None or row["state"] != BatchState.STOPPING:
             return False
-        freed = await shards.revoke(connection, key)
+        freed = await stopping.revoke(connection, key)
         await progress.finish(connection, key, Outcome(row["outcome"]))
     await promotion.promote_all(connection, freed)
     return True

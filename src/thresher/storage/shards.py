@@ -126,29 +126,11 @@ FROM batch_progress p WHERE p.batch_id = $1
 
 _DROP = "DELETE FROM shard WHERE id = $1"
 
-# What a batch that is stopping drops of its shards: the attempts that were made stay with the items.
-_KEEP = """
-UPDATE item SET attempts = kept.attempts
-FROM (SELECT c.key::int AS ord, c.value AS attempts FROM shard s CROSS JOIN LATERAL jsonb_each(s.carry) c
-      WHERE s.batch_id = $1 AND s.carry IS NOT NULL) kept
-WHERE item.batch_id = $1 AND item.ord = kept.ord AND item.state = 0
-"""
-
+# Of a batch that is stopping: the attempts that were made stay with the items.
 _KEEP_THESE = """
 UPDATE item SET attempts = kept.value FROM jsonb_each($2) kept
 WHERE item.batch_id = $1 AND item.ord = kept.key::int AND item.state = 0
 """
-
-_ABANDON = "DELETE FROM shard WHERE batch_id = $1 AND state <> 'running' RETURNING id, bucket"
-
-# Locked by id first, as a renewal locks them.
-_REVOKE = """
-WITH mine AS MATERIALIZED (SELECT id FROM shard WHERE batch_id = $1 ORDER BY id FOR UPDATE)
-DELETE FROM shard USING mine WHERE shard.id = mine.id RETURNING shard.id, bucket
-"""
-
-_RUNNING = "SELECT id FROM shard WHERE batch_id = $1 AND state = 'running'"
-
 
 # The leases that still hold; those that were taken over or settled by a deadline are absent, and so are those of batches
 # that are being stopped, for a worker that missed the notification. Locked by id, as a settle locks them: else the two
@@ -402,23 +384,3 @@ async def renew(connection: Connection, leases: Sequence[tuple[int, int, int]]) 
     await queue.beat(connection, [job for _, _, job in leases])
     rows = await connection.fetch(_RENEW, [shard for shard, _, _ in leases], [lease for _, lease, _ in leases])
     return {row["id"] for row in rows}
-
-
-async def abandon(connection: Connection, batch: int) -> list[int]:
-    """Drop a batch's unclaimed shards and tell the workers that hold the others to stop.
-
-    Returns the buckets in which the caller, after its commit, must promote.
-    """
-    await connection.execute(_KEEP, batch)
-    dropped = await connection.fetch(_ABANDON, batch)
-    running = await connection.fetch(_RUNNING, batch)
-    await queue.cancel(connection, [row["id"] for row in (*dropped, *running)])
-    return [row["bucket"] for row in dropped]
-
-
-async def revoke(connection: Connection, batch: int) -> list[int]:
-    """Drop all shards of a batch, claimed ones too: their workers will find their leases lost. Returns as `abandon`."""
-    await connection.execute(_KEEP, batch)
-    dropped = await connection.fetch(_REVOKE, batch)
-    await queue.cancel(connection, [row["id"] for row in dropped])
-    return [row["bucket"] for row in dropped]

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -11,7 +11,7 @@ import typer
 from thresher.cli import signals
 from thresher.cli.client.headers import read_headers
 from thresher.cli.client.inputs import InputFormat
-from thresher.cli.client.words import DEFAULT_FORMATS, MORE_FORMATS, STATUSES
+from thresher.cli.client.words import DEFAULT_FORMATS, MORE_FORMATS, STATUSES, chosen, fields_of
 from thresher.cli.errors import ExitCode, expected_errors, fail, load_settings
 from thresher.cli.options import DataDirectory, Json
 from thresher.domain import ids
@@ -143,7 +143,7 @@ def batch(
     check_id(continued)
     check_id(compare_with)
     formats = [*(formats or ()), *(["json"] if parser else [])]
-    more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
+    more = chosen(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
     words = [*sources, *(["--input-format", input_format] if input_format else [])]
     if as_files is not None:
         words.append("--files" if as_files else "--list")
@@ -155,7 +155,7 @@ def batch(
         sources,
         as_files if as_files is not None or input_format is None else False,
         input_format,
-        _fields(
+        fields_of(
             name,
             metadata,
             max_age,
@@ -207,8 +207,8 @@ def results(
     from thresher.cli.client import jobs
 
     check_id(batch_id)
-    more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
-    some = _words(statuses, STATUSES, "--status")
+    more = chosen(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
+    some = chosen(statuses, STATUSES, "--status")
     if merged and stream:
         fail(
             "--merged is in the order in which the items were submitted, so there is no --stream of it.", ExitCode.USAGE
@@ -240,8 +240,8 @@ def retry(
     from thresher.cli.client import jobs
 
     check_id(batch_id)
-    more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
-    some = _words(codes, [*FailureCode], "--code")
+    more = chosen(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
+    some = chosen(codes, [*FailureCode], "--code")
     wanted = jobs.Wanted(output, more, wait=not no_wait, stream=stream)
     course = jobs.Course(jobs.result_options(output, more, data_dir))
     run(lambda settings: jobs.retry(settings, batch_id, some, wanted, course, as_json=as_json), data_dir)
@@ -277,7 +277,7 @@ def diff(
 
     check_id(batch_id)
     check_id(earlier)
-    some = _words(statuses, [*Change], "--status") or compare.NEWS
+    some = chosen(statuses, [*Change], "--status") or compare.NEWS
     wanted = compare.Comparison(batch_id, earlier, some, text, merged, output)
     run(lambda settings: compare.diff(settings, wanted, exit_code=exit_code, as_json=as_json), data_dir)
 
@@ -311,7 +311,7 @@ def apply(
     given = {"parser": parser, "content": content, "on_blocked": on_blocked}
     choices = {name: value for name, value in given.items() if value is not None}
     formats = [*(formats or ()), *(["json"] if parser not in (None, "none") else [])]
-    more = _words(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
+    more = chosen(formats, MORE_FORMATS, "--format", passed_over=DEFAULT_FORMATS)
     wanted = jobs.Wanted(output, more, wait=not no_wait, stream=stream)
     course = jobs.Course(jobs.result_options(output, more, data_dir))
     run(lambda settings: jobs.apply(settings, batch_id, choices, wanted, course, as_json=as_json), data_dir)
@@ -387,29 +387,3 @@ def check_id(batch_id: str | None) -> None:
         fail(
             f"there is no batch {batch_id!r}: an id looks like batch_4kt9xw2m, see `thresher list`.", ExitCode.NOT_FOUND
         )
-
-
-def _words(values: Sequence[str] | None, known: Sequence[str], flag: str, passed_over: Sequence[str] = ()) -> list[str]:
-    """The words of a flag that is repeated or has commas, each one once."""
-    words = [word.strip().lower() for value in values or () for word in value.split(",") if word.strip()]
-    for word in words:
-        if word not in known and word not in passed_over:
-            fail(f"{flag} {word} is not one of {', '.join([*known, *passed_over])}.", ExitCode.USAGE)
-    return [word for word in known if word in words]
-
-
-def _fields(
-    name: str | None, metadata: Sequence[str] | None, max_age: float | None, **plain: str | None
-) -> dict[str, Any]:
-    """The fields of the create request that have a flag."""
-    pairs = {"name": name} if name is not None else {}
-    for pair in metadata or ():
-        key, separator, value = pair.partition("=")
-        if not separator or not key:
-            fail(f"--metadata {pair} is not KEY=VALUE.", ExitCode.USAGE)
-        pairs[key] = value
-    for text in (*pairs, *pairs.values(), *filter(None, plain.values())):
-        if not text.isascii() and text != text.encode(errors="replace").decode():
-            fail(f"{text!r} is not UTF-8.", ExitCode.USAGE)
-    fields = {"metadata": pairs or None, "max_age": max_age, **plain}
-    return {field: value for field, value in fields.items() if value is not None}
