@@ -241,7 +241,7 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "unsupported_media_type",
         "Unsupported Media Type",
         "The request's body is compressed, or of a type that is not taken here.",
-        "Send the body as application/json, uncompressed.",
+        "Send the body uncompressed: a file as multipart/form-data, all else as application/json.",
     ),
     ProblemCode.IDEMPOTENCY_KEY_REUSE: ProblemKind(
         422,
