@@ -1,8 +1,9 @@
 """Pages a second and core, and memory, by format: Thresher beside its bare libraries and markitdown.
 
-`python -m bench.documents [--corpus DIR] [--rounds 3] [--seconds 120] [--peers PYTHON]`. Without a corpus the documents are
-generated. For each format every contestant runs in a process of its own, first over all files to be warm, then `rounds` times;
-the best round of each file counts. Of Thresher it is the converter's child that is measured, with guards, pages and the stored
+`python -m bench.documents [--corpus DIR] [--turns 5] [--rounds 3] [--seconds 120] [--peers PYTHON]`. Without a corpus the
+documents are generated. For each format every contestant runs in a process of its own, first over all files to be warm, then
+`rounds` times; the best round of each file counts. Thresher and the bare library take `turns`, for the speed of a machine
+drifts: the ratio is the median of theirs. Of Thresher it is the converter's child that is measured, with guards, pages and the stored
 frame; `with worker` adds what the worker and its other child spend on handing a document over. A format that has had its share
 of `seconds` ends with the files that were measured until then.
 """
@@ -12,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -163,7 +165,21 @@ def peer(python: str, name: str, files: list[Path], rounds: int, seconds: float)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def line(form: str, results: dict[str, Measured | None]) -> str:
+def best(runs: Sequence[Measured]) -> Measured:
+    """The least that each file took in any of them, and the most memory."""
+    cpu = {name: min(run["cpu"].get(name, 1e9) for run in runs) for name in runs[0]["cpu"]}
+    return {**runs[0], "cpu": cpu, "rss": max(run["rss"] for run in runs)}
+
+
+def ratio(own: Measured, bare: Measured | None) -> float | None:
+    """What the one took as a multiple of what the other took, of the files that both have converted."""
+    names = own["cpu"].keys() & bare["cpu"].keys() if bare else set()
+    return (
+        sum(own["cpu"][name] for name in names) / sum(bare["cpu"][name] for name in names) if bare and names else None
+    )
+
+
+def line(form: str, results: dict[str, Measured | None], ratios: list[float]) -> str:
     """Of the files that all contestants have converted: pages a second and core, times of the bare library, MiB."""
     own, bare = results["thresher"], results["bare"]
     names = [name for name in own["cpu"] if not bare or name in bare["cpu"]]
@@ -174,15 +190,16 @@ def line(form: str, results: dict[str, Measured | None]) -> str:
         if result and names and all(file in result["cpu"] for file in names)
     }
     speeds = "".join(f"{pages / spent[name]:12.0f}" if spent.get(name) else f"{'-':>12}" for name in CONTESTANTS)
-    ratio = f"{spent['thresher'] / spent['bare']:8.2f}" if spent.get("bare") else f"{'-':>8}"
+    times = f"{statistics.median(ratios):8.2f}" if ratios else f"{'-':>8}"
     memory = (results[name] for name in ("thresher", "bare", "markitdown"))
     held = "".join(f"{one['rss'] / MIB:8.0f}" if one and one["cpu"] else f"{'-':>8}" for one in memory)
-    return f"{form:6}{len(names):6}{pages:7}{speeds}{ratio}   {held}"
+    return f"{form:6}{len(names):6}{pages:7}{speeds}{times}   {held}"
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--corpus", type=Path)
+    options.add_argument("--turns", type=int, default=5)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--seconds", type=float, default=120, help="for all formats and contestants together")
     options.add_argument("--peers", default=sys.executable, help="the Python that markitdown is installed for")
@@ -203,13 +220,22 @@ def main() -> None:
             f"{'':6}{'files':>6}{'pages':>7}{''.join(f'{name:>12}' for name in CONTESTANTS)}{'ratio':>8}   {'MiB':>8}"
         )
         for form, paths in sorted(files.items()):
-            own, whole = asyncio.run(thresher(paths, given.rounds, share))
-            bare = peer(sys.executable, "bare", paths, given.rounds, share)
-            results = {"thresher": own, "with worker": whole, "bare": bare}
-            print(
-                line(form, results | {"markitdown": peer(given.peers, "markitdown", paths, given.rounds, share)}),
-                flush=True,
-            )
+            turns = [
+                (
+                    *asyncio.run(thresher(paths, given.rounds, share / given.turns)),
+                    peer(sys.executable, "bare", paths, given.rounds, share / given.turns),
+                )
+                for _ in range(given.turns)
+            ]
+            bare = [bare for _, _, bare in turns if bare]
+            results = {
+                "thresher": best([own for own, _, _ in turns]),
+                "with worker": best([whole for _, whole, _ in turns]),
+                "bare": best(bare) if bare else None,
+                "markitdown": peer(given.peers, "markitdown", paths, given.rounds, share),
+            }
+            ratios = [found for own, _, bare in turns if (found := ratio(own, bare))]
+            print(line(form, results, ratios), flush=True)
 
 
 if __name__ == "__main__":
