@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.support.cluster import ensure_account
 
-from thresher.domain import ids, url
+from thresher.domain import ids, refs
 from thresher.domain.parse import ParseJob
 from thresher.storage import contents, files
 from thresher.storage.batches import Batch
@@ -17,18 +17,27 @@ from thresher.storage.files import File
 from thresher.storage.submit import NewBatch, NewItem, create
 
 
-async def upload(connection: Connection, store: Blobs, name: str, data: bytes, account: int | None = None) -> File:
+async def upload(
+    connection: Connection,
+    store: Blobs,
+    name: str,
+    data: bytes,
+    account: int | None = None,
+    external_file_id: str | None = None,
+) -> File:
     """A file of these bytes."""
     account = account or await ensure_account(connection)
     begun = await contents.begin(connection, account)
     await store.put(begun.key, data)
-    return await files.create(connection, Received(begun, sha256(data).digest(), len(data)), name, "parse")
+    return await files.create(
+        connection, Received(begun, sha256(data).digest(), len(data)), name, "parse", external_file_id
+    )
 
 
 def items_of(found: Sequence[File], position: int = 0) -> list[NewItem]:
     """Items that are these files, from a position of the batch on."""
     return [
-        NewItem(f"file:{file.id}", url.BUCKETS + n % url.STORE_BUCKETS, f"c{n}", file=file)
+        NewItem(refs.of_file(file.id), refs.file_bucket(n), f"c{n}", file=file)
         for n, file in enumerate(found, position)
     ]
 

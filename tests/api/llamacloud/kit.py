@@ -1,16 +1,16 @@
 """Files in the store of a test's application, and batches of the parse API that are made of them."""
 
-from collections.abc import AsyncGenerator, Mapping
-from hashlib import sha256
+from collections.abc import Mapping
 from typing import Any
 
 from tests.api.conftest import Api
 from tests.api.worker import Worker
+from tests.support.files import upload
 
 from thresher.convert.document import Source
-from thresher.domain import ids, url
+from thresher.domain import ids, refs
 from thresher.domain.parse import ParseJob
-from thresher.storage import contents, files, submit
+from thresher.storage import submit
 from thresher.storage.batches import Batch
 from thresher.storage.blobs import Blobs
 from thresher.storage.database import Pool
@@ -19,16 +19,9 @@ from thresher.storage.files import File
 
 async def put(api: Api, pool: Pool, name: str, data: bytes, external_file_id: str | None = None) -> File:
     """A file of the first account."""
-
-    async def pieces() -> AsyncGenerator[bytes]:
-        yield data
-
     async with pool.acquire() as connection:
         account = await connection.fetchval("SELECT min(id) FROM account")
-        upload = await contents.begin(connection, account)
-        await Blobs(api.settings.packs_url).put_stream(upload.key, pieces())
-        received = contents.Received(upload, sha256(data).digest(), len(data))
-        return await files.create(connection, received, name, "parse", external_file_id)
+        return await upload(connection, Blobs(api.settings.packs_url), name, data, account, external_file_id)
 
 
 async def batch_of(
@@ -41,7 +34,7 @@ async def batch_of(
 ) -> Batch:
     """A batch of the parse API of these files, in their order; nobody works at one that is left open."""
     items = [
-        submit.NewItem(f"file:{file.id}", url.BUCKETS + n % url.STORE_BUCKETS, str(file.id), file=file)
+        submit.NewItem(refs.of_file(file.id), refs.file_bucket(n), str(file.id), file=file)
         for n, file in enumerate(some)
     ]
     options = ParseJob.asked(parameters or {}).options
@@ -55,7 +48,7 @@ async def batch_of(
 
 def worker(api: Api, pool: Pool, some: Mapping[File, bytes]) -> Worker:
     """One that converts these files as they are."""
-    sources = {str(file.id): Source(f"file:{file.id}", data, name=file.name) for file, data in some.items()}
+    sources = {str(file.id): Source(refs.of_file(file.id), data, name=file.name) for file, data in some.items()}
     return Worker(pool, Blobs(api.settings.packs_url), sources=sources)
 
 

@@ -6,7 +6,7 @@ from thresher.api.llamacloud.parse_job import Job
 from thresher.api.llamacloud.parse_request import Wanted
 from thresher.api.state import State
 from thresher.api.uploads import Uploaded
-from thresher.domain import ids, url
+from thresher.domain import ids, refs, url
 from thresher.storage import files, items, parses, submit
 from thresher.storage.accounts import Account
 from thresher.storage.batches import Batch
@@ -19,7 +19,7 @@ URL_ID = "source_url"  # the custom_id of an item that is no file
 
 
 def of_file(file: File) -> NewItem:
-    return NewItem(f"file:{file.id}", url.BUCKETS + file.seq % url.STORE_BUCKETS, str(file.id), file=file)
+    return NewItem(refs.of_file(file.id), refs.file_bucket(file.seq), str(file.id), file=file)
 
 
 def of_url(source: url.Url) -> NewItem:
